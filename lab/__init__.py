@@ -1,0 +1,1 @@
+"""The runaway command: starts, disrupts, watches, judges and reports."""

@@ -1,0 +1,1 @@
+"""Load on long-running workflows, with Locust."""

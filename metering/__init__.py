@@ -1,0 +1,1 @@
+"""Money, prices, tokens, caller identity and wire shapes: the one vocabulary of both services."""
