@@ -10,7 +10,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """The behaviours of one version of Dapr.
+    r"""The behaviours of one version of Dapr.
 
     Attributes:
         name: The version of Dapr, such as `1.16.1`.
