@@ -11,10 +11,17 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class JobTargetType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    JOB_TARGET_TYPE_JOB: _ClassVar[JobTargetType]
+    JOB_TARGET_TYPE_ACTOR_REMINDER: _ClassVar[JobTargetType]
+
 class WatchJobsRequestResultStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     SUCCESS: _ClassVar[WatchJobsRequestResultStatus]
     FAILED: _ClassVar[WatchJobsRequestResultStatus]
+JOB_TARGET_TYPE_JOB: JobTargetType
+JOB_TARGET_TYPE_ACTOR_REMINDER: JobTargetType
 SUCCESS: WatchJobsRequestResultStatus
 FAILED: WatchJobsRequestResultStatus
 
@@ -97,16 +104,16 @@ class NamedJob(_message.Message):
     def __init__(self, name: _Optional[str] = ..., metadata: _Optional[_Union[JobMetadata, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ...) -> None: ...
 
 class ScheduleJobRequest(_message.Message):
-    __slots__ = ("name", "metadata", "job", "overwrite")
+    __slots__ = ("name", "job", "metadata", "overwrite")
     NAME_FIELD_NUMBER: _ClassVar[int]
-    METADATA_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
     OVERWRITE_FIELD_NUMBER: _ClassVar[int]
     name: str
-    metadata: JobMetadata
     job: Job
+    metadata: JobMetadata
     overwrite: bool
-    def __init__(self, name: _Optional[str] = ..., metadata: _Optional[_Union[JobMetadata, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., overwrite: _Optional[bool] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., metadata: _Optional[_Union[JobMetadata, _Mapping]] = ..., overwrite: _Optional[bool] = ...) -> None: ...
 
 class ScheduleJobResponse(_message.Message):
     __slots__ = ()
@@ -175,14 +182,16 @@ class ListJobsResponse(_message.Message):
     def __init__(self, jobs: _Optional[_Iterable[_Union[NamedJob, _Mapping]]] = ...) -> None: ...
 
 class WatchJobsRequestInitial(_message.Message):
-    __slots__ = ("app_id", "namespace", "actor_types")
+    __slots__ = ("app_id", "namespace", "actor_types", "accept_job_types")
     APP_ID_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     ACTOR_TYPES_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_JOB_TYPES_FIELD_NUMBER: _ClassVar[int]
     app_id: str
     namespace: str
     actor_types: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, app_id: _Optional[str] = ..., namespace: _Optional[str] = ..., actor_types: _Optional[_Iterable[str]] = ...) -> None: ...
+    accept_job_types: _containers.RepeatedScalarFieldContainer[JobTargetType]
+    def __init__(self, app_id: _Optional[str] = ..., namespace: _Optional[str] = ..., actor_types: _Optional[_Iterable[str]] = ..., accept_job_types: _Optional[_Iterable[_Union[JobTargetType, str]]] = ...) -> None: ...
 
 class WatchJobsRequestResult(_message.Message):
     __slots__ = ("id", "status")
@@ -201,13 +210,13 @@ class WatchJobsRequest(_message.Message):
     def __init__(self, initial: _Optional[_Union[WatchJobsRequestInitial, _Mapping]] = ..., result: _Optional[_Union[WatchJobsRequestResult, _Mapping]] = ...) -> None: ...
 
 class WatchJobsResponse(_message.Message):
-    __slots__ = ("name", "id", "metadata", "data")
+    __slots__ = ("name", "id", "data", "metadata")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
-    METADATA_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
     name: str
     id: int
-    metadata: JobMetadata
     data: _any_pb2.Any
-    def __init__(self, name: _Optional[str] = ..., id: _Optional[int] = ..., metadata: _Optional[_Union[JobMetadata, _Mapping]] = ..., data: _Optional[_Union[_any_pb2.Any, _Mapping]] = ...) -> None: ...
+    metadata: JobMetadata
+    def __init__(self, name: _Optional[str] = ..., id: _Optional[int] = ..., data: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., metadata: _Optional[_Union[JobMetadata, _Mapping]] = ...) -> None: ...

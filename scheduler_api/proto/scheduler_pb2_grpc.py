@@ -113,7 +113,16 @@ class SchedulerServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchJobs(self, request_iterator, context):
-        """A sidecar says which jobs it takes, gets each due job, and answers each by its id.
+        """A sidecar says which jobs it takes (`initial`), gets each due job as a delivery, and answers each
+        delivery by its id (`result`).
+        - The first message is `initial`. It may be sent again when the actor types change, and replaces
+        the earlier one; deliveries that are outstanding stay so. (Dapr's own sidecar opens a new
+        stream instead; that works as well.)
+        - A job has at most one outstanding delivery. Several sidecars that take it get it in turn.
+        - SUCCESS ends a job. FAILED moves its next time one interval on, which may lie in the past.
+        - A stream that ends, cleanly or not, gives back what was outstanding on it: no attempt is used
+        and the next time stays. A job that nobody takes waits, likewise.
+        - A job that is deleted or overwritten while it is out is not recalled; its result is ignored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
