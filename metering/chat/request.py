@@ -1,0 +1,209 @@
+"""The body of `POST /v1/chat/completions`.
+
+Known fields are validated strictly, unknown ones pass through; what is wrong is named all at once.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    Discriminator,
+    Field,
+    PositiveInt,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError, to_json
+
+from metering.chat.wire import JsonObject, WireModel
+from metering.errors import ChatRequestError, UncountableContentError
+
+_TAG_TEXT: Final = "<text>"
+_TAG_LIST: Final = "<list>"
+
+
+def _text_or_list(value: Any) -> str | None:
+    if isinstance(value, str):
+        return _TAG_TEXT
+    return _TAG_LIST if isinstance(value, list) else None
+
+
+class ContentPart(WireModel):
+    """One part of a message: text, a refusal, or something whose tokens text can't bound."""
+
+    type: str
+    text: str | None = None
+    refusal: str | None = None
+
+    @model_validator(mode="after")
+    def _has_its_text(self) -> "ContentPart":
+        if self.type in {"text", "refusal"} and getattr(self, self.type) is None:
+            raise PydanticCustomError(
+                "part_without_text",
+                "a part of type {type} needs a field {type}",
+                {"type": self.type},
+            )
+        return self
+
+
+_Content = Annotated[
+    Annotated[str, Tag(_TAG_TEXT)]
+    | Annotated[list[ContentPart], Field(min_length=1), Tag(_TAG_LIST)],
+    Discriminator(
+        _text_or_list,
+        custom_error_type="content_type",
+        custom_error_message="must be a string or a list of content parts",
+    ),
+]
+_Stop = Annotated[
+    Annotated[str, Tag(_TAG_TEXT)]
+    | Annotated[list[str], Field(min_length=1, max_length=4), Tag(_TAG_LIST)],
+    Discriminator(
+        _text_or_list,
+        custom_error_type="stop_type",
+        custom_error_message="must be a string or a list of 1 to 4 strings",
+    ),
+]
+
+
+class ChatMessage(WireModel):
+    """One message of a conversation."""
+
+    role: Literal["developer", "system", "user", "assistant", "tool", "function"]
+    content: _Content | None = None
+    name: str | None = None
+
+    @model_validator(mode="after")
+    def _has_content(self) -> "ChatMessage":
+        if self.content is None and self.role != "assistant":
+            raise PydanticCustomError(
+                "message_without_content",
+                "a message of role {role} needs content",
+                {"role": self.role},
+            )
+        return self
+
+    def texts(self) -> Iterator[str]:
+        """Yield every text of the message that becomes tokens, the role first.
+
+        Raises:
+            UncountableContentError: A part (image, audio, file) that is not text.
+        """
+        yield self.role
+        if isinstance(self.content, str):
+            yield self.content
+        for part in self.content if isinstance(self.content, list) else ():
+            if part.type not in {"text", "refusal"}:
+                raise UncountableContentError(
+                    f"content part of type {part.type!r}: its tokens are not bounded by its bytes"
+                )
+            yield (part.text if part.type == "text" else part.refusal) or ""
+        if self.name is not None:
+            yield self.name
+        for value in (self.model_extra or {}).values():
+            if value is not None:
+                yield value if isinstance(value, str) else to_json(value).decode()
+
+
+class StreamOptions(WireModel):
+    """Options of a streamed answer."""
+
+    include_usage: bool | None = None
+
+
+class ChatRequest(WireModel):
+    """The body of `POST /v1/chat/completions`."""
+
+    model: Annotated[str, Field(min_length=1, max_length=200)]
+    messages: Annotated[list[ChatMessage], Field(min_length=1)]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: PositiveInt | None = None
+    max_completion_tokens: PositiveInt | None = None
+    n: Annotated[int, Field(ge=1, le=128)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    stop: _Stop | None = None
+    seed: int | None = None
+    user: str | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    response_format: JsonObject | None = None
+    tools: list[JsonObject] | None = None
+    functions: list[JsonObject] | None = None
+    modalities: list[str] | None = None
+    service_tier: str | None = None
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> "ChatRequest":
+        if self.max_tokens is not None and self.max_completion_tokens is not None:
+            raise PydanticCustomError(
+                "two_limits", "give max_tokens or max_completion_tokens, not both"
+            )
+        if self.stream_options is not None and not self.stream:
+            raise PydanticCustomError(
+                "options_without_stream", "stream_options is only allowed when stream is true"
+            )
+        return self
+
+    @property
+    def output_limit(self) -> int | None:
+        """The most output tokens that the caller allows each choice, or None."""
+        limit = self.max_completion_tokens
+        return self.max_tokens if limit is None else limit
+
+    @property
+    def include_usage(self) -> bool:
+        """Whether a streamed answer ends with a chunk that holds the usage."""
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+    def prompt_extras(self) -> list[str]:
+        """Return, as JSON text, the fields beside the messages that become prompt tokens."""
+        extras = (self.tools, self.functions, self.response_format)
+        return [to_json(extra).decode() for extra in extras if extra]
+
+    def unpriced_features(self) -> list[str]:
+        """Name what this request asks for that costs more than its text tokens say.
+
+        A price book knows text tokens at the standard tier; the rest (audio, web search, faster
+        or slower tiers, predicted output) is charged by rules that it does not know.
+        """
+        extra = self.model_extra or {}
+        found = [name for name in ("audio", "web_search_options", "prediction") if extra.get(name)]
+        if self.modalities and set(self.modalities) != {"text"}:
+            found.append("modalities")
+        if self.service_tier not in {None, "auto", "default"}:
+            found.append("service_tier")
+        return found
+
+
+def parse_chat_request(body: bytes | str) -> ChatRequest:
+    """Read a request body.
+
+    Raises:
+        ChatRequestError: The body is no JSON, or fields are missing or wrong: all are named.
+    """
+    try:
+        return ChatRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise _request_error(error) from None
+
+
+def _request_error(error: ValidationError) -> ChatRequestError:
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    if problems[0]["type"] == "json_invalid":
+        detail = problems[0]["msg"].removeprefix("Invalid JSON: ")
+        return ChatRequestError(f"The body of your request is no valid JSON: {detail}")
+    fields = [_field_path(problem["loc"]) for problem in problems]
+    lines = [
+        f"{field}: {problem['msg']}" if field else problem["msg"]
+        for field, problem in zip(fields, problems, strict=True)
+    ]
+    return ChatRequestError("; ".join(lines), param=fields[0] or None)
+
+
+def _field_path(loc: Sequence[str | int]) -> str:
+    return ".".join(str(part) for part in loc if part not in {_TAG_TEXT, _TAG_LIST})

@@ -1,0 +1,88 @@
+"""The operator's own prices, in YAML; every bad field is named at once.
+
+    models:
+      my-model:
+        input_usd_per_million: "30"
+        cached_usd_per_million: "3"
+        output_usd_per_million: "60"
+
+Amounts are quoted decimal text or whole dollars; `cached_usd_per_million` may be left out, cached
+tokens then cost what input tokens cost.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from metering.errors import MoneyError, PriceFileError
+from metering.money import parse_usd
+
+
+def _rate(value: Any) -> int:
+    rate = parse_usd(value)
+    if rate < 0:
+        raise MoneyError(f"{value!r} is negative")
+    return rate
+
+
+_Rate = Annotated[int, BeforeValidator(_rate)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    input_usd_per_million: _Rate
+    output_usd_per_million: _Rate
+    cached_usd_per_million: _Rate | None = None
+
+
+class FilePrice(BaseModel):
+    """Rates of one model in nano-dollars per million tokens."""
+
+    model_config = ConfigDict(frozen=True)
+
+    input: int
+    cached: int
+    output: int
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    models: Annotated[dict[str, _Entry], Field(min_length=1)]
+
+
+def read_price_file(path: Path) -> dict[str, FilePrice]:
+    """Read the prices by model name.
+
+    Raises:
+        PriceFileError: Unreadable, no YAML, or fields that are missing, unknown or no amounts.
+    """
+    try:
+        parsed = yaml.safe_load(path.read_text(encoding="utf-8"))
+        entries = _File.model_validate(parsed).models
+    except OSError as error:
+        raise PriceFileError(path, [f"can't be read: {error.strerror}"]) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PriceFileError(path, [f"is no YAML: {' '.join(str(error).split())}"]) from None
+    except ValidationError as error:
+        raise PriceFileError(path, _problems(error)) from None
+    return {model: _price(entry) for model, entry in entries.items()}
+
+
+def _price(entry: _Entry) -> FilePrice:
+    rate = entry.input_usd_per_million
+    cached = entry.cached_usd_per_million
+    return FilePrice(
+        input=rate, cached=rate if cached is None else cached, output=entry.output_usd_per_million
+    )
+
+
+def _problems(error: ValidationError) -> list[str]:
+    return [
+        f"{'.'.join(map(str, problem['loc'])) or 'file'}: "
+        f"{problem['msg'].removeprefix('Value error, ')}"
+        for problem in error.errors(include_url=False)
+    ]
