@@ -1,0 +1,82 @@
+"""What can go wrong in the app, named by who can act on it.
+
+WorkflowAppError
+├── SettingsError             the operator: a setting is bad or the port is taken (exit 2)
+├── ApiError                  carries the HTTP status and code of the answer
+│   ├── UnknownInstanceError  the caller: 404
+│   ├── InstanceActiveError   the caller: 409
+│   ├── InstanceOpenError     the caller: 409
+│   ├── EngineUnreachableError  the operator of the sidecar: 503
+│   └── EngineFailedError     the operator of the sidecar: 502
+├── LlmError                  the retry policy: a call that may work another time
+└── NonRetryableError         nobody: a call that can't work another time
+"""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class WorkflowAppError(Exception):
+    """Base class of all errors of this package."""
+
+
+class SettingsError(WorkflowAppError):
+    """The app can't start with these settings; the message is one line that names them."""
+
+
+class ApiError(WorkflowAppError):
+    """An error with an HTTP answer of its own."""
+
+    status: ClassVar[HTTPStatus]
+    code: ClassVar[str]
+
+
+class UnknownInstanceError(ApiError):
+    """Neither the engine nor this process knows the instance."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "unknown_instance"
+
+
+class InstanceActiveError(ApiError):
+    """A workflow with this id has not ended yet."""
+
+    status = HTTPStatus.CONFLICT
+    code = "instance_active"
+
+
+class InstanceOpenError(ApiError):
+    """Only a workflow that has ended can be purged."""
+
+    status = HTTPStatus.CONFLICT
+    code = "instance_not_ended"
+
+
+class EngineUnreachableError(ApiError):
+    """The sidecar did not answer in time, or nothing listens at its address."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "sidecar_unreachable"
+
+
+class EngineFailedError(ApiError):
+    """The sidecar answered with an error of its own; the message has its words."""
+
+    status = HTTPStatus.BAD_GATEWAY
+    code = "engine_error"
+
+
+class LlmError(WorkflowAppError):
+    """A call failed in a way that may pass: 429, 5xx, a timeout, a broken answer."""
+
+
+class NonRetryableError(WorkflowAppError):
+    """A call was refused in a way that another attempt can't change.
+
+    The Dapr SDK exempts an error from a retry policy by this very class *name*: a subclass with
+    another name would be retried, and the SDK's own class is not exported.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
