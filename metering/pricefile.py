@@ -54,6 +54,17 @@ class _File(BaseModel):
     models: Annotated[dict[str, _Entry], Field(min_length=1)]
 
 
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002  # as the base class has it
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"{key!r} stands twice")
+        return super().construct_mapping(node, deep)
+
+
 def read_price_file(path: Path) -> dict[str, FilePrice]:
     """Read the prices by model name.
 
@@ -61,7 +72,7 @@ def read_price_file(path: Path) -> dict[str, FilePrice]:
         PriceFileError: Unreadable, no YAML, or fields that are missing, unknown or no amounts.
     """
     try:
-        parsed = yaml.safe_load(path.read_text(encoding="utf-8"))
+        parsed = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)  # noqa: S506  # a SafeLoader
         entries = _File.model_validate(parsed).models
     except OSError as error:
         raise PriceFileError(path, [f"can't be read: {error.strerror}"]) from None

@@ -179,6 +179,8 @@ def _find_model(model: str) -> ModelInfo | None:
 
 
 def _prices_on(info: ModelInfo, day: int) -> ModelPrice:
+    if "search" in info.id:
+        raise _UnusablePriceError("each of its calls is also charged for web searches")
     if isinstance(info.prices, list) and _by_time_of_day(info.prices):
         raise _UnusablePriceError("its price depends on the time of day")
     return info.get_prices(datetime.fromtimestamp(day * SECONDS_PER_DAY, UTC))

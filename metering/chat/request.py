@@ -172,7 +172,11 @@ class ChatRequest(WireModel):
         or slower tiers, predicted output) is charged by rules that it does not know.
         """
         extra = self.model_extra or {}
-        found = [name for name in ("audio", "web_search_options", "prediction") if extra.get(name)]
+        found = [
+            name
+            for name in ("audio", "web_search_options", "prediction")
+            if extra.get(name) is not None
+        ]
         if self.modalities and set(self.modalities) != {"text"}:
             found.append("modalities")
         if self.service_tier not in {None, "auto", "default"}:
