@@ -45,7 +45,10 @@ class StepInput(BaseModel):
 
 
 def build_activity(name: str, *, app_id: str, llm: LlmClient, log: ExecutionLog) -> Activity:
-    """Return the activity `name`; its result has `step`, `answer` (a digest) and `output_tokens`."""
+    """Return the activity `name`.
+
+    Its result has `step`, `answer` (a digest of the text) and `output_tokens`.
+    """
 
     def activity(ctx: WorkflowActivityContext, given: StepInput) -> dict[str, Any]:
         identity = _identity(ctx, given, app=app_id, activity=name)

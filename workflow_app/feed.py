@@ -29,7 +29,7 @@ class Page:
 
 
 def first_seq(started_unix_ms: int) -> int:
-    """Return the first cursor of a process; a later process begins above all of an earlier one's."""
+    """Return the first cursor of a process, above all cursors of an earlier process."""
     return started_unix_ms * 1000 + 1
 
 

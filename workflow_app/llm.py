@@ -1,4 +1,4 @@
-"""The client of the LLM: one plain HTTP call, with the caller's identity, and no retries of its own.
+"""The client of the LLM: one plain HTTP call with the caller's identity, without retries.
 
 What failed for good is a `NonRetryableError`, what may pass is an `LlmError`: whoever called
 decides about another attempt, so that no second layer of retries multiplies the calls.

@@ -26,7 +26,7 @@ class Poller:
         self._slots = asyncio.Semaphore(CONCURRENCY)
 
     async def run(self) -> None:
-        """Ask until cancelled; an instance waits longer between two questions when many are open."""
+        """Ask until cancelled; the more instances are open, the longer each waits for its turn."""
         while True:
             await self.poll_once()
             await asyncio.sleep(self._interval_s)

@@ -5,6 +5,7 @@ it: so a repeated activity sends the same body, and a gateway reserves the same 
 """
 
 from hashlib import sha256
+from itertools import cycle, islice
 from typing import Final
 
 FIRST_DIGEST: Final = "00000000"
@@ -12,10 +13,10 @@ FIRST_DIGEST: Final = "00000000"
 
 _SYSTEM: Final = "You are a careful clerk. Answer in plain words."
 _FRAME_TOKENS: Final = 57
-"""What `_SYSTEM`, the heading and the chat framing cost in cl100k_base, without filler words."""
-_WORDS: Final = (
-    " the order was sent to our main office and then it came back with a note from the bank"
-).split()
+"""What the system message, the heading and the chat framing cost in cl100k_base."""
+_RECORD: Final = (
+    "the order was sent to our main office and then it came back with a note from the bank"
+)
 
 
 def digest(text: str) -> str:
@@ -40,8 +41,7 @@ def step_messages(
         f"Case {digest(instance)}, step {step:04d}, after answer {previous}. "
         "Read the record and say in a few words what should be done next. Record:"
     )
-    filler = max(0, prompt_tokens - _FRAME_TOKENS)
-    words = (_WORDS[index % len(_WORDS)] for index in range(filler))
+    words = islice(cycle(_RECORD.split()), max(0, prompt_tokens - _FRAME_TOKENS))
     return [
         {"role": "system", "content": _SYSTEM},
         {"role": "user", "content": " ".join((heading, *words))},

@@ -37,8 +37,7 @@ class Worker:
     def __init__(
         self, settings: Settings, *, llm: LlmClient, log: ExecutionLog, instances: Instances
     ) -> None:
-        if dapr_settings.DAPR_API_TIMEOUT_SECONDS is None:
-            dapr_settings.DAPR_API_TIMEOUT_SECONDS = DELIVERY_TIMEOUT_S
+        _limit_deliveries()
         host, _, port = settings.sidecar_address.rpartition(":")
         self._runtime = WorkflowRuntime(
             host=host,
@@ -75,9 +74,14 @@ class Worker:
 
     def _start(self) -> None:
         try:
-            self._runtime.start()
+            self._runtime.start()  # type: ignore[no-untyped-call] # the SDK annotates nothing here
         except RuntimeError as error:
             _log.info("worker_not_started", reason=str(error))
             return
         self._started.set()
         _log.info("worker_connected")
+
+
+def _limit_deliveries() -> None:
+    if getattr(dapr_settings, "DAPR_API_TIMEOUT_SECONDS", None) is None:
+        setattr(dapr_settings, "DAPR_API_TIMEOUT_SECONDS", DELIVERY_TIMEOUT_S)  # noqa: B010 - the SDK declares it in no way that mypy sees

@@ -33,7 +33,7 @@ def incident_retry_policy() -> RetryPolicy:
 def hello(ctx: DaprWorkflowContext) -> Generator[Any, Any, str]:
     """Run ten rounds of three parallel calls, as the workflow of the incident did."""
     for first in range(1, HELLO_ROUNDS * HELLO_PARALLEL + 1, HELLO_PARALLEL):
-        calls = [
+        calls: list[Any] = [
             ctx.call_activity(
                 SAY_HELLO,
                 input=StepInput(
