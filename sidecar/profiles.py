@@ -58,6 +58,9 @@ class Profile:
         expired_status: What `GetInstance` answers when a live sidecar has saved a workflow again
             whose keys had expired: `nameless_pending` (1.16.x: exists, no name, PENDING) or `error`
             (1.18.3: UNKNOWN, `history key … missing`).
+        timer_origin_recorded: `timerCreated` says what the timer is for, and from which app
+            (1.18.3); older versions keep the time alone.
+        start_of_first_turn_told: `GetInstance` answers field 17, `startedAt` (1.18.3).
         workflow_calls_supported: `CompleteWorkflowTask`, `ListInstanceIDs` and `GetInstanceHistory`
             exist (1.18.3); on 1.16.x they are UNKNOWN `failed to proxy request: required metadata
             dapr-callee-app-id or dapr-app-id not found`.
@@ -84,6 +87,8 @@ class Profile:
     duplicate_start_text: str
     partial_history_loss: Literal["truncated", "error"]
     expired_status: Literal["nameless_pending", "error"]
+    timer_origin_recorded: bool
+    start_of_first_turn_told: bool
     workflow_calls_supported: bool
     purge_force_supported: bool
 
@@ -115,6 +120,8 @@ V1_16_1 = Profile(
     ),
     partial_history_loss="truncated",
     expired_status="nameless_pending",
+    timer_origin_recorded=False,
+    start_of_first_turn_told=False,
     workflow_calls_supported=False,
     purge_force_supported=False,
 )
@@ -145,6 +152,8 @@ V1_18_3 = Profile(
     ),
     partial_history_loss="error",
     expired_status="error",
+    timer_origin_recorded=True,
+    start_of_first_turn_told=True,
     workflow_calls_supported=True,
     purge_force_supported=True,
 )

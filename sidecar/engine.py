@@ -1,0 +1,191 @@
+"""The workflow engine: the actors of all instances, and what callers and reminders ask of them."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from scheduler_api.proto import scheduler_pb2 as pb
+from sidecar import events, turn
+from sidecar.activities import Activities
+from sidecar.errors import InstanceNotFoundError, SidecarError
+from sidecar.instance import Instance
+from sidecar.jobs import AT_ONCE, Jobs, due_at
+from sidecar.names import AppNames
+from sidecar.profiles import Profile
+from sidecar.protos import HistoryEvent, service_pb2
+from sidecar.store import WorkflowStore
+from sidecar.waiters import Waiters
+from sidecar.workers import Workers
+from sidecar.workflow import Reminder, Surroundings, WorkflowActor
+
+_LOG = structlog.get_logger(scope="dapr.runtime.scheduler.cluster")
+# Dapr's default for actors that nobody calls.
+_IDLE_S = 3600.0
+_SWEEP_S = 60.0
+
+
+class Engine:
+    """All workflows of one app.
+
+    Args:
+        names: Of the app.
+        profile: The Dapr to behave like.
+        store: Keeps the state.
+        jobs: Keeps the reminders.
+        workers: Run turns and activities.
+    """
+
+    def __init__(
+        self,
+        names: AppNames,
+        profile: Profile,
+        store: WorkflowStore,
+        jobs: Jobs,
+        workers: Workers,
+    ) -> None:
+        self._names = names
+        self._profile = profile
+        self._store = store
+        self._jobs = jobs
+        self._waiters = Waiters()
+        self._actors: dict[str, WorkflowActor] = {}
+        self._around = Surroundings(
+            profile=profile,
+            rules=turn.Rules(
+                names.app_id, profile.timer_origin_recorded, lambda: str(uuid.uuid4())
+            ),
+            store=store,
+            jobs=jobs,
+            workers=workers,
+            waiters=self._waiters,
+            clock_ns=time.time_ns,
+        )
+        self._activities = Activities(
+            names.app_id, profile, workers, jobs, self._deliver, time.time_ns
+        )
+
+    @property
+    def active(self) -> int:
+        """Return how many instances are in memory."""
+        return len(self._actors)
+
+    def forget(self) -> None:
+        """Lose all memory, as a sidecar does that no longer hosts the actors."""
+        for actor in self._actors.values():
+            actor.forget()
+
+    async def sweep(self) -> None:
+        """Let go of what has been idle for an hour; runs until cancelled."""
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            oldest = time.monotonic() - _IDLE_S
+            for instance_id, actor in list(self._actors.items()):
+                if not actor.visits and actor.last_visit_s < oldest:
+                    del self._actors[instance_id]
+
+    async def start(self, request: service_pb2.CreateInstanceRequest) -> None:
+        """Create an instance; InstanceActiveError when its id is in use."""
+        body: dict[str, object] = {
+            "name": request.name,
+            "workflowInstance": {
+                "instanceId": request.instanceId,
+                "executionId": {"value": request.executionId.value or str(uuid.uuid4())},
+            },
+        }
+        if request.HasField("input"):
+            body["input"] = request.input
+        if request.version.value:
+            body["version"] = request.version
+        if request.tags:
+            body["tags"] = dict(request.tags)
+        due = AT_ONCE
+        if request.HasField("scheduledStartTimestamp"):
+            body["scheduledStartTimestamp"] = request.scheduledStartTimestamp
+            cut = self._profile.due_times_cut_to_second
+            due = due_at(request.scheduledStartTimestamp, cut_to_second=cut)
+        started = events.event(time.time_ns(), router=self._names.app_id, executionStarted=body)
+        async with self._visit(request.instanceId) as actor:
+            await actor.create(started, due)
+
+    async def add_event(self, instance_id: str, **kind: object) -> None:
+        """Give an instance an event from a client; InstanceNotFoundError when there is none."""
+        async with self._visit(instance_id) as actor:
+            await actor.add_event(events.event(time.time_ns(), **kind))
+
+    async def stored(self, instance_id: str) -> Instance | None:
+        """Return an instance as the store has it, whatever memory says."""
+        return await self._store.load(instance_id)
+
+    async def wait(self, instance_id: str, reached: Callable[[Instance], bool]) -> Instance:
+        """Return the instance's state as soon as it has come so far; waits without end."""
+        with self._waiters.waiting(instance_id) as waiter:
+            actor = self._actors.get(instance_id)
+            state = actor.remembered if actor is not None else None
+            state = state or await self._store.load(instance_id)
+            while state is None or not reached(state):
+                state = await waiter.next()
+            return state
+
+    async def purge(self, instance_id: str, *, recursive: bool, force: bool) -> int:
+        """Delete an instance that has ended, and its children; return how many were deleted."""
+        children = await self._children(instance_id) if recursive and not force else []
+        async with self._visit(instance_id) as actor:
+            await actor.purge(force=force)
+        deleted = 1
+        for child in children:
+            try:
+                deleted += await self.purge(child, recursive=True, force=False)
+            except InstanceNotFoundError:
+                continue
+        return deleted
+
+    async def handle(self, job: pb.WatchJobsResponse) -> bool:
+        """Run one due job; false asks the scheduler to try again a second later."""
+        target = job.metadata.target.actor
+        try:
+            if target.type == self._names.activity_type:
+                return await self._activities.run(target.id, job.data)
+            async with self._visit(target.id) as actor:
+                await actor.run(Reminder(job.name, job.data))
+        except SidecarError as error:
+            _LOG.error(
+                f"failed to invoke scheduled actor reminder named: {job.name} due to: {error}"
+            )
+            return False
+        except Exception:
+            _LOG.exception("a job failed unexpectedly", job=job.name, actor=target.id)
+            return False
+        return True
+
+    async def _deliver(self, instance_id: str, result: HistoryEvent, generation: int) -> None:
+        async with self._visit(instance_id) as actor:
+            await actor.add_event(
+                result, generation=generation, reminder=self._profile.result_reminder
+            )
+
+    async def _children(self, instance_id: str) -> list[str]:
+        state = await self._store.load(instance_id)
+        return [
+            each.childWorkflowInstanceCreated.instanceId
+            for each in (state.history if state else ())
+            if each.HasField("childWorkflowInstanceCreated")
+        ]
+
+    @asynccontextmanager
+    async def _visit(self, instance_id: str) -> AsyncIterator[WorkflowActor]:
+        actor = self._actors.get(instance_id)
+        if actor is None:
+            actor = self._actors[instance_id] = WorkflowActor(instance_id, self._around)
+        actor.visits += 1
+        try:
+            async with actor.lock:
+                yield actor
+        finally:
+            actor.visits -= 1
+            actor.last_visit_s = time.monotonic()
+            if not actor.visits and actor.finished:
+                self._actors.pop(instance_id, None)

@@ -1,0 +1,78 @@
+"""What can go wrong in the sidecar, named by who can act on it.
+
+SidecarError
+├── ConfigError                 the operator mends a setting or a component file
+├── WorkflowError               the caller of a workflow call is told, with Dapr's own words
+│   ├── InstanceNotFoundError   no state in the store (nor in memory)
+│   ├── InstanceActiveError     a start whose id is in use
+│   ├── NotCompletedError       a purge of what still runs
+│   └── PartialStateError       metadata declares a row that the store no longer holds
+├── ExecutionAbortedError       the app's stream ended while it worked on an item
+├── UnsupportedActionError      the app asked for something the sidecar does not do
+├── StoreError                  Redis refused or can't be reached
+└── SchedulerError              the scheduler refused a job or can't be reached
+"""
+
+
+class SidecarError(Exception):
+    """Base of everything the sidecar raises itself."""
+
+
+class ConfigError(SidecarError):
+    """A setting or a component is unusable; the message is one line that names it."""
+
+
+class WorkflowError(SidecarError):
+    """A workflow call can't be done; the message is what Dapr says."""
+
+
+class InstanceNotFoundError(WorkflowError):
+    """Neither memory nor the store knows the instance."""
+
+    def __init__(self) -> None:
+        super().__init__("no such instance exists")
+
+
+class InstanceActiveError(WorkflowError):
+    """An instance with that id has been started and has not completed."""
+
+    def __init__(self, instance_id: str) -> None:
+        super().__init__(f"an active workflow with ID '{instance_id}' already exists")
+
+
+class NotCompletedError(WorkflowError):
+    """Only what has completed can be purged."""
+
+    def __init__(self) -> None:
+        super().__init__("orchestration has not yet completed")
+
+
+class PartialStateError(WorkflowError):
+    """A row that the metadata declares is missing (profiles that treat it as an error)."""
+
+    def __init__(self, instance_id: str, row: str, history_length: int) -> None:
+        kind = row.rsplit("-", 1)[0]
+        super().__init__(
+            f"workflow '{instance_id}': {kind} key '{row}' declared in metadata "
+            f"({kind}Length={history_length}) but missing from state store "
+            "(transient store read failure or partial save?)"
+        )
+
+
+class ExecutionAbortedError(SidecarError):
+    """The worker's stream ended before it answered."""
+
+    def __init__(self) -> None:
+        super().__init__("execution aborted")
+
+
+class UnsupportedActionError(SidecarError):
+    """A workflow action that the sidecar does not carry out; the message says which."""
+
+
+class SchedulerError(SidecarError):
+    """A job call failed; the message is in gRPC's Go form, as Dapr's texts quote it."""
+
+
+class StoreError(SidecarError):
+    """The state store failed; the message is the client library's."""

@@ -1,0 +1,165 @@
+"""Talks to the scheduler: schedules and deletes the reminders of workflows and activities."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from scheduler_api.proto import scheduler_pb2 as pb
+from scheduler_api.proto import scheduler_pb2_grpc as pb_grpc
+from sidecar.errors import SchedulerError
+from sidecar.names import (
+    ACTIVITY_JOB,
+    TIMER_JOB,
+    AppNames,
+    activity_actor_id,
+    job_suffix,
+)
+from sidecar.profiles import Profile
+from sidecar.protos import ActivityInvocation, BackendWorkflowState, HistoryEvent
+
+_CALL_TIMEOUT_S = 5.0
+_TYPE_URL = "type.googleapis.com/"
+AT_ONCE = "0s"
+# Dapr hard-codes this policy for all of its workflow reminders.
+_RETRY_EACH_SECOND = pb.FailurePolicy(
+    constant=pb.FailurePolicyConstant(interval=Duration(seconds=1))
+)
+_CHANNEL_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+)
+
+
+def open_channel(address: str) -> grpc.aio.Channel:
+    """Return a channel to the scheduler that reconnects within about a second."""
+    return grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
+
+
+def _packed(message: Any) -> AnyMessage:
+    return AnyMessage(
+        type_url=_TYPE_URL + message.DESCRIPTOR.full_name, value=message.SerializeToString()
+    )
+
+
+def due_at(at: Timestamp, *, cut_to_second: bool) -> str:
+    """Return a due time in RFC 3339; cut, it lies up to a second early."""
+    return Timestamp(seconds=at.seconds, nanos=0 if cut_to_second else at.nanos).ToJsonString()
+
+
+class Jobs:
+    """The reminders that the sidecar keeps at the scheduler."""
+
+    def __init__(self, channel: grpc.aio.Channel, names: AppNames, profile: Profile) -> None:
+        self._stub = pb_grpc.SchedulerStub(channel)
+        self._names = names
+        self._profile = profile
+
+    async def wake(
+        self,
+        instance_id: str,
+        prefix: str,
+        *,
+        due: str = AT_ONCE,
+        carried: HistoryEvent | None = None,
+    ) -> str:
+        """Schedule a turn of a workflow; `carried` joins its inbox then. Return the job's name."""
+        name = f"{prefix}-{job_suffix()}"
+        data = None if carried is None else _packed(carried)
+        await self._schedule(name, self._workflow(instance_id), due, data)
+        return name
+
+    async def run_activity(
+        self, instance_id: str, scheduled: HistoryEvent, generation: int, started: Timestamp
+    ) -> None:
+        """Schedule an activity; `started` is the time of the workflow's first event."""
+        actor_id = activity_actor_id(instance_id, scheduled.eventId, generation)
+        metadata = self._target(self._names.activity_type, actor_id)
+        if self._profile.concurrency_key_sent:
+            metadata.concurrency_key = scheduled.taskScheduled.name
+        wrapped = self._profile.job_data_wrapped
+        data = _packed(ActivityInvocation(historyEvent=scheduled) if wrapped else scheduled)
+        at_start = self._profile.activity_due_time == "workflow_start"
+        due = due_at(started, cut_to_second=False) if at_start else AT_ONCE
+        await self._schedule(ACTIVITY_JOB, metadata, due, data)
+
+    async def fire_timer(self, instance_id: str, created: HistoryEvent, generation: int) -> None:
+        """Schedule the firing of a timer."""
+        name = f"{TIMER_JOB}-{created.eventId}"
+        if self._profile.timer_job_names_are_random:
+            name = f"{name}-{job_suffix()}"
+        due = due_at(
+            created.timerCreated.fireAt, cut_to_second=self._profile.due_times_cut_to_second
+        )
+        data = _packed(BackendWorkflowState(inbox=[created], generation=generation))
+        await self._schedule(name, self._workflow(instance_id), due, data)
+
+    async def forget_workflow(self, instance_id: str) -> None:
+        """Delete all reminders of a workflow's own actor."""
+        listed = await self._call(
+            self._stub.ListJobs, pb.ListJobsRequest(metadata=self._workflow(instance_id))
+        )
+        for each in listed.jobs:
+            if each.metadata.target.actor.id == instance_id:
+                request = pb.DeleteJobRequest(name=each.name, metadata=self._workflow(instance_id))
+                await self._call(self._stub.DeleteJob, request)
+
+    def _workflow(self, instance_id: str) -> pb.JobMetadata:
+        return self._target(self._names.workflow_type, instance_id)
+
+    def _target(self, actor_type: str, actor_id: str) -> pb.JobMetadata:
+        actor = pb.TargetActorReminder(id=actor_id, type=actor_type)
+        return pb.JobMetadata(
+            app_id=self._names.app_id,
+            namespace=self._names.namespace,
+            target=pb.JobTargetMetadata(actor=actor),
+        )
+
+    async def _schedule(
+        self, name: str, metadata: pb.JobMetadata, due: str, data: AnyMessage | None
+    ) -> None:
+        job = pb.Job(due_time=due, data=data, failure_policy=_RETRY_EACH_SECOND)
+        request = pb.ScheduleJobRequest(name=name, metadata=metadata, job=job, overwrite=True)
+        await self._call(self._stub.ScheduleJob, request)
+
+    async def _call(self, method: Any, request: Any) -> Any:
+        try:
+            return await method(request, timeout=_CALL_TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            raise SchedulerError(go_status(error.code(), error.details() or "")) from None
+
+
+def go_status(code: grpc.StatusCode, details: str) -> str:
+    """Return a status as Go prints it, which is how Dapr's texts quote the scheduler."""
+    name = "".join(word.capitalize() for word in code.name.split("_"))
+    return f"rpc error: code = {name} desc = {details}"
+
+
+def carried_event(data: AnyMessage) -> HistoryEvent | None:
+    """Return the event in a reminder's data; None when it carries none."""
+    return HistoryEvent.FromString(data.value) if data.value else None
+
+
+def carried_timer(data: AnyMessage) -> tuple[HistoryEvent, int]:
+    """Return the `timerCreated` event and the generation in a timer reminder's data."""
+    state = BackendWorkflowState.FromString(data.value)
+    return state.inbox[0], state.generation
+
+
+def carried_activity(data: AnyMessage) -> HistoryEvent:
+    """Return the `taskScheduled` event in an activity reminder's data, wrapped or bare."""
+    if data.type_url.endswith("." + ActivityInvocation.DESCRIPTOR.name):
+        return ActivityInvocation.FromString(data.value).historyEvent
+    return HistoryEvent.FromString(data.value)
+
+
+def actor_types(names: AppNames) -> Sequence[str]:
+    """Return the actor types whose reminders the sidecar takes."""
+    return (names.workflow_type, names.activity_type)

@@ -1,0 +1,118 @@
+"""Receives due jobs from the scheduler and answers each with success or failure.
+
+Takes jobs only while an app is connected: without one the scheduler keeps them, and no attempt is
+used up. A broken connection is opened again, for as long as the sidecar runs.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import grpc
+import grpc.aio
+import structlog
+
+from scheduler_api.proto import scheduler_pb2 as pb
+from scheduler_api.proto import scheduler_pb2_grpc as pb_grpc
+from sidecar.jobs import actor_types
+from sidecar.names import AppNames
+
+_LOG = structlog.get_logger(scope="dapr.runtime.scheduler.cluster")
+_RECONNECT_S = 0.2
+_MOST_AT_ONCE = 10_000
+_OUTBOX = 2 * _MOST_AT_ONCE
+Handler = Callable[[pb.WatchJobsResponse], Awaitable[bool]]
+_Stream = grpc.aio.StreamStreamCall
+
+
+class JobWatch:
+    """The sidecar's stream of due jobs.
+
+    Args:
+        channel: To the scheduler.
+        names: Of the app that is served.
+        handle: Runs one job; true is success. It never raises.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, names: AppNames, handle: Handler) -> None:
+        self._channel = channel
+        self._stub = pb_grpc.SchedulerStub(channel)
+        self._names = names
+        self._handle = handle
+        self._hosting = False
+        self._outbox: asyncio.Queue[pb.WatchJobsRequest] | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(_MOST_AT_ONCE)
+
+    @property
+    def connected(self) -> bool:
+        """Tell whether the scheduler is reached."""
+        return self._channel.get_state() is grpc.ChannelConnectivity.READY
+
+    def host(self, *, hosting: bool) -> None:
+        """Take jobs from now on, or none; what is being worked on is still answered."""
+        self._hosting = hosting
+        if self._outbox is not None:
+            self._outbox.put_nowait(self._initial())
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            try:
+                await self._watch()
+            except grpc.aio.AioRpcError as error:
+                _LOG.warning("scheduler stream ended", code=error.code().name)
+            await asyncio.sleep(_RECONNECT_S)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait until the jobs in hand have been answered; then give up those that have not."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=timeout_s)
+        for each in self._running:
+            each.cancel()
+        if self._outbox is not None:
+            deadline = asyncio.get_running_loop().time() + timeout_s
+            while not self._outbox.empty() and asyncio.get_running_loop().time() < deadline:
+                await asyncio.sleep(0.01)
+
+    def _initial(self) -> pb.WatchJobsRequest:
+        initial = pb.WatchJobsRequestInitial(
+            app_id=self._names.app_id,
+            namespace=self._names.namespace,
+            actor_types=actor_types(self._names) if self._hosting else (),
+            accept_job_types=[pb.JOB_TARGET_TYPE_ACTOR_REMINDER],
+        )
+        return pb.WatchJobsRequest(initial=initial)
+
+    async def _watch(self) -> None:
+        outbox: asyncio.Queue[pb.WatchJobsRequest] = asyncio.Queue(_OUTBOX)
+        outbox.put_nowait(self._initial())
+        stream = self._stub.WatchJobs(wait_for_ready=True)
+        self._outbox = outbox
+        writer = asyncio.create_task(_write(stream, outbox))
+        try:
+            async for delivery in stream:
+                await self._room.acquire()
+                task = asyncio.create_task(self._answer(delivery, outbox))
+                self._running.add(task)
+                task.add_done_callback(self._forget)
+        finally:
+            self._outbox = None
+            writer.cancel()
+            stream.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._room.release()
+
+    async def _answer(
+        self, delivery: pb.WatchJobsResponse, outbox: asyncio.Queue[pb.WatchJobsRequest]
+    ) -> None:
+        done = await self._handle(delivery)
+        result = pb.WatchJobsRequestResult(id=delivery.id, status=pb.SUCCESS if done else pb.FAILED)
+        await outbox.put(pb.WatchJobsRequest(result=result))
+
+
+async def _write(stream: "_Stream", outbox: asyncio.Queue[pb.WatchJobsRequest]) -> None:
+    while True:
+        await stream.write(await outbox.get())

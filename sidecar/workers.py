@@ -1,0 +1,169 @@
+"""The connected app workers: hands them work items in turn, and matches their answers.
+
+An answer is matched by instance, or by instance and task, as Dapr does; it says nothing of which
+execution it answers. An item whose worker goes away fails with ExecutionAbortedError.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import structlog
+
+from sidecar.errors import ExecutionAbortedError
+from sidecar.protos import service_pb2
+
+_LOG = structlog.get_logger(scope="dapr.wfengine.backend.actors")
+_QUEUE_LENGTH = 1000
+_Key = TypeVar("_Key", bound=Hashable)
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(eq=False, slots=True)
+class _Worker:
+    items: asyncio.Queue[service_pb2.WorkItem | None] = field(
+        default_factory=lambda: asyncio.Queue(_QUEUE_LENGTH)
+    )
+    abort: dict[asyncio.Future[object], Callable[[], None]] = field(default_factory=dict)
+
+
+class _Pending(Generic[_Key, _Answer]):
+    """Items that wait for their answer, oldest first for each key."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[_Key, deque[asyncio.Future[_Answer]]] = {}
+
+    def add(self, key: _Key) -> asyncio.Future[_Answer]:
+        future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, deque()).append(future)
+        return future
+
+    def remove(self, key: _Key, future: asyncio.Future[_Answer]) -> None:
+        waiting = self._waiting.get(key)
+        if waiting is not None and future in waiting:
+            waiting.remove(future)
+            if not waiting:
+                del self._waiting[key]
+
+    def answer(self, key: _Key, answer: _Answer) -> bool:
+        for future in self._waiting.get(key, ()):
+            if not future.done():
+                future.set_result(answer)
+                self.remove(key, future)
+                return True
+        return False
+
+
+class Workers:
+    """All streams of work items.
+
+    Args:
+        on_presence: Called with true when the first worker connects, with false when the last goes.
+    """
+
+    def __init__(self, on_presence: Callable[[bool], None]) -> None:
+        self._on_presence = on_presence
+        self._workers: list[_Worker] = []
+        self._next = 0
+        self._turns: _Pending[str, service_pb2.WorkflowResponse] = _Pending()
+        self._activities: _Pending[tuple[str, int], service_pb2.ActivityResponse] = _Pending()
+        self._closing = False
+
+    @property
+    def connected(self) -> int:
+        """Return how many workers are connected."""
+        return len(self._workers)
+
+    async def stream(self) -> AsyncIterator[service_pb2.WorkItem]:
+        """Yield the items of one worker until it goes away."""
+        if self._closing:
+            return
+        worker = _Worker()
+        self._workers.append(worker)
+        if len(self._workers) == 1:
+            self._on_presence(True)
+        try:
+            while (item := await worker.items.get()) is not None:
+                yield item
+        finally:
+            self._remove(worker)
+
+    def close(self) -> None:
+        """End all streams; what the workers had in hand fails."""
+        self._closing = True
+        for worker in list(self._workers):
+            self._remove(worker)
+            # A full queue ends as well: its stream is cancelled a moment later.
+            if not worker.items.full():
+                worker.items.put_nowait(None)
+
+    async def run_turn(self, request: service_pb2.WorkflowRequest) -> service_pb2.WorkflowResponse:
+        """Have a worker take a turn.
+
+        Raises:
+            ExecutionAbortedError: the worker went away first.
+        """
+        item = service_pb2.WorkItem(workflowRequest=request)
+        future = self._turns.add(request.instanceId)
+        try:
+            return await self._run(item, future, lambda: None)
+        finally:
+            self._turns.remove(request.instanceId, future)
+
+    async def run_activity(
+        self, request: service_pb2.ActivityRequest
+    ) -> service_pb2.ActivityResponse:
+        """Have a worker run an activity; raises like `run_turn`."""
+        instance_id = request.workflowInstance.instanceId
+        key = (instance_id, request.taskId)
+        item = service_pb2.WorkItem(activityRequest=request)
+        future = self._activities.add(key)
+
+        def log() -> None:
+            _LOG.warning(f"{instance_id}: aborting activity execution (::{request.taskId})")
+
+        try:
+            return await self._run(item, future, log)
+        finally:
+            self._activities.remove(key, future)
+
+    def turn_done(self, response: service_pb2.WorkflowResponse) -> bool:
+        """Take an answer to a turn; false when none is waited for."""
+        return self._turns.answer(response.instanceId, response)
+
+    def activity_done(self, response: service_pb2.ActivityResponse) -> bool:
+        """Take an answer to an activity; false when none is waited for."""
+        return self._activities.answer((response.instanceId, response.taskId), response)
+
+    async def _run(
+        self,
+        item: service_pb2.WorkItem,
+        future: asyncio.Future[_Answer],
+        on_abort: Callable[[], None],
+    ) -> _Answer:
+        if not self._workers:
+            raise ExecutionAbortedError
+        self._next = (self._next + 1) % len(self._workers)
+        worker = self._workers[self._next]
+        worker.abort[future] = on_abort  # type: ignore[index]  # futures are keys by identity alone
+        try:
+            await worker.items.put(item)
+            return await future
+        finally:
+            worker.abort.pop(future, None)  # type: ignore[call-overload]  # as above
+
+    def _remove(self, worker: _Worker) -> None:
+        if worker not in self._workers:
+            return
+        self._workers.remove(worker)
+        for future, on_abort in list(worker.abort.items()):
+            if not future.done():
+                on_abort()
+                future.set_exception(ExecutionAbortedError())
+        # Free those that wait for room in its queue.
+        while not worker.items.empty():
+            worker.items.get_nowait()
+        if not self._workers:
+            self._on_presence(False)

@@ -1,0 +1,272 @@
+"""The actor of one workflow instance: loads, remembers and saves its state, one turn at a time.
+
+Its memory is what lets a workflow run on after its keys have expired. All methods are called with
+the actor's lock held; what a method was told is durable when it returns. Order of writes: the
+reminder before the inbox row that it announces, and the jobs that a turn decided before the history
+that records them, so that a crash at any point repeats work and never loses it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from google.protobuf.any_pb2 import Any as AnyMessage
+
+from sidecar import events, turn
+from sidecar.errors import (
+    InstanceActiveError,
+    InstanceNotFoundError,
+    NotCompletedError,
+)
+from sidecar.instance import Instance, completion, start
+from sidecar.jobs import Jobs, carried_event, carried_timer
+from sidecar.names import EVENT_JOB, START_JOB, TIMER_JOB
+from sidecar.profiles import Profile
+from sidecar.protos import HistoryEvent
+from sidecar.store import WorkflowStore
+from sidecar.waiters import Waiters
+from sidecar.workers import Workers
+
+_LOG = structlog.get_logger(scope="dapr.runtime.actors.targets.orchestrator")
+_BACKEND = structlog.get_logger(scope="dapr.wfengine.durabletask.backend")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every actor of a sidecar shares."""
+
+    profile: Profile
+    rules: turn.Rules
+    store: WorkflowStore
+    jobs: Jobs
+    workers: Workers
+    waiters: Waiters
+    clock_ns: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """A job of a workflow actor that has come due."""
+
+    name: str
+    data: AnyMessage
+
+
+class WorkflowActor:
+    """One instance; see the module for its promises."""
+
+    def __init__(self, instance_id: str, around: Surroundings) -> None:
+        self.instance_id = instance_id
+        self.lock = asyncio.Lock()
+        self.visits = 0
+        self.last_visit_s = 0.0
+        self._around = around
+        self._state: Instance | None = None
+        self._wakeups: set[str] = set()
+        self._epoch = 0
+
+    @property
+    def remembered(self) -> Instance | None:
+        """Return the state in memory."""
+        return self._state
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether nothing speaks for keeping the actor."""
+        return self._state is None or completion(self._state.history) is not None
+
+    def forget(self) -> None:
+        """Lose the memory, as an actor that is moved or deactivated does."""
+        self._state = None
+        self._wakeups.clear()
+        self._epoch += 1
+
+    async def create(self, started: HistoryEvent, due: str) -> None:
+        """Store a new instance and schedule its first turn; one that has ended is replaced.
+
+        Raises:
+            InstanceActiveError: the id is in use.
+        """
+        state = await self._load()
+        if state is not None and completion(state.history) is None:
+            raise InstanceActiveError(self.instance_id)
+        await self._around.jobs.wake(self.instance_id, START_JOB, due=due)
+        new = Instance(inbox=(started,))
+        await self._saving(self._around.store.save_new(self.instance_id, new), new)
+
+    async def add_event(
+        self, event: HistoryEvent, *, generation: int | None = None, reminder: str = EVENT_JOB
+    ) -> None:
+        """Store an event in the inbox and schedule the turn that takes it up.
+
+        What answers a task for the second time, or a task of an earlier generation, is dropped; so
+        is what comes for a workflow that has ended.
+
+        Raises:
+            InstanceNotFoundError: there is no such instance.
+        """
+        state = await self._load()
+        if state is None:
+            self._log_unknown()
+            raise InstanceNotFoundError
+        if completion(state.history) is not None:
+            self._log_completed()
+            return
+        if generation is not None and generation < state.generation:
+            _LOG.info("result of an earlier generation dropped", instance=self.instance_id)
+            return
+        if state.knows(event):
+            if state.inbox:
+                await self._wake(reminder)
+            return
+        new = state.with_event(event)
+        await self._wake(reminder)
+        await self._saving(self._around.store.save_event(self.instance_id, new), new)
+
+    async def run(self, reminder: Reminder) -> None:
+        """Take the turn that a reminder asks for; without state or news there is none to take.
+
+        Raises:
+            ExecutionAbortedError: the worker went away.
+        """
+        self._wakeups.discard(reminder.name)
+        before = await self._prepare(reminder)
+        state = None if before is None else self._with_reminder(before, reminder)
+        if before is None or state is None or not state.inbox:
+            return
+        if completion(state.history) is not None:
+            self._log_completed()
+            return
+        outcomes = await self._take(state)
+        for outcome in outcomes:
+            await self._carry_out(outcome)
+        after = outcomes[-1].state
+        await self._saving(self._around.store.save_turn(self.instance_id, before, after), after)
+        self._around.waiters.publish(self.instance_id, after)
+
+    async def purge(self, *, force: bool) -> None:
+        """Delete the instance's state and reminders.
+
+        Raises:
+            InstanceNotFoundError, NotCompletedError: nothing is deleted.
+        """
+        if not (force and self._around.profile.purge_force_supported):
+            # Straight from the store, which is what is purged.
+            state = await self._around.store.load(self.instance_id)
+            if state is None:
+                raise InstanceNotFoundError
+            if completion(state.history) is None:
+                raise NotCompletedError
+        elif not await self._around.store.exists(self.instance_id):
+            raise InstanceNotFoundError
+        await self._around.jobs.forget_workflow(self.instance_id)
+        await self._around.store.purge(self.instance_id)
+        if not force:
+            self.forget()
+
+    async def _load(self) -> Instance | None:
+        if self._state is None:
+            self._state = await self._around.store.load(self.instance_id)
+        return self._state
+
+    async def _saving(self, saving: Awaitable[None], new: Instance) -> None:
+        # While it is open whether the store has the new state, memory holds none.
+        epoch = self._epoch
+        self._state = None
+        await saving
+        if epoch == self._epoch:
+            self._state = new
+
+    async def _wake(self, prefix: str) -> None:
+        # A reminder that has not begun to run takes up whatever the inbox holds by then.
+        if not self._wakeups:
+            self._wakeups.add(await self._around.jobs.wake(self.instance_id, prefix))
+
+    async def _prepare(self, reminder: Reminder) -> Instance | None:
+        """Return the stored state; a child's start that a reminder carries is stored first."""
+        state = await self._load()
+        started = carried_event(reminder.data) if _is(reminder, START_JOB) else None
+        if started is None or not _is_new_execution(state, started):
+            if state is None:
+                _LOG.info(
+                    f"No workflow state found for actor '{self.instance_id}', terminating execution"
+                )
+            return state
+        new = Instance(inbox=(started,))
+        await self._saving(self._around.store.save_new(self.instance_id, new), new)
+        return new
+
+    def _with_reminder(self, state: Instance, reminder: Reminder) -> Instance:
+        """Return the state with the event that a reminder stands for or carries."""
+        event: HistoryEvent | None = None
+        if _is(reminder, TIMER_JOB):
+            created, generation = carried_timer(reminder.data)
+            if generation == state.generation:
+                event = events.timer_fired(created, self._around.clock_ns())
+        elif not _is(reminder, START_JOB):
+            event = carried_event(reminder.data)
+        return state if event is None or state.knows(event) else state.with_event(event)
+
+    async def _take(self, state: Instance) -> list[turn.Outcome]:
+        outcomes: list[turn.Outcome] = []
+        clock_ns, rules = self._around.clock_ns, self._around.rules
+        step: turn.Turn | None = turn.begin(self.instance_id, state, clock_ns())
+        while step is not None:
+            response = await self._around.workers.run_turn(step.request())
+            outcome = turn.finish(step, state, response, rules, clock_ns())
+            outcomes.append(outcome)
+            state, step = outcome.state, outcome.next_turn
+        return outcomes
+
+    async def _carry_out(self, outcome: turn.Outcome) -> None:
+        jobs, generation = self._around.jobs, outcome.state.generation
+        calls: list[Awaitable[object]] = [
+            jobs.run_activity(
+                self.instance_id, each, generation, outcome.state.history[0].timestamp
+            )
+            for each in outcome.activities
+        ]
+        calls += [jobs.fire_timer(self.instance_id, each, generation) for each in outcome.timers]
+        calls += [_send(jobs, each) for each in outcome.messages]
+        await _all(calls)
+
+    def _log_unknown(self) -> None:
+        if not self._around.profile.lost_instance_result_is_retried:
+            _LOG.error(
+                f"Workflow actor '{self.instance_id}': cannot add event to workflow as state has "
+                "been purged. Ignoring event."
+            )
+
+    def _log_completed(self) -> None:
+        noun = self._around.profile.workflow_noun
+        _BACKEND.warning(f"{self.instance_id}: {noun} already completed; dropping work item")
+
+
+def _is(reminder: Reminder, prefix: str) -> bool:
+    return reminder.name.startswith(f"{prefix}-")
+
+
+def _is_new_execution(state: Instance | None, started: HistoryEvent) -> bool:
+    """Tell whether a carried start begins an instance, or begins it anew after it has ended."""
+    if state is None:
+        return True
+    known = start((*state.history, *state.inbox))
+    if completion(state.history) is None or known is None:
+        return False
+    # The same start once more, delivered again after a crash, is no new execution.
+    instance = known.executionStarted.workflowInstance
+    return instance.executionId != started.executionStarted.workflowInstance.executionId
+
+
+def _send(jobs: Jobs, message: turn.Message) -> Awaitable[object]:
+    starts = message.event.HasField("executionStarted")
+    prefix = START_JOB if starts else EVENT_JOB
+    return jobs.wake(message.instance_id, prefix, carried=message.event)
+
+
+async def _all(calls: Sequence[Awaitable[object]]) -> None:
+    """Wait for all of them, and raise the first failure only then."""
+    for result in await asyncio.gather(*calls, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result

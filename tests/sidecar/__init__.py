@@ -1,0 +1,1 @@
+"""The sidecar, with the real SDK, scheduler and Redis around it."""

@@ -1,0 +1,145 @@
+"""A worker process: the workflows that were recorded on real Dapr, on the real SDK.
+
+Run with the sidecar's address and a file; each execution of the activity is a JSON line there.
+"""
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Generator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from dapr.ext.workflow import (
+    DaprWorkflowContext,
+    RetryPolicy,
+    WorkflowActivityContext,
+    WorkflowRuntime,
+    when_all,
+    when_any,
+)
+
+Steps = Generator[Any, Any, Any]
+_THREADS = 64
+_FAN_WIDTH = 5
+_LAST_GENERATION = 2
+_lock = threading.Lock()
+_runs: Counter[str] = Counter()
+_journal = Path(sys.argv[2])
+
+
+def _record(event: str, ctx: Any, run: int) -> None:
+    line = {
+        "event": event,
+        "at": time.time(),
+        "instance": ctx.workflow_id,
+        "task": ctx.task_id,
+        "execution_id": ctx.get_inner_context().task_execution_id,
+        "run": run,
+    }
+    with _lock, _journal.open("a") as out:
+        out.write(json.dumps(line) + "\n")
+
+
+def act(ctx: WorkflowActivityContext, asked: dict[str, Any] | None) -> dict[str, Any]:
+    """Sleep `sleep` (`later` from the second run on), fail the first `fail` runs, return `i`."""
+    asked = asked or {}
+    with _lock:
+        key = f"{ctx.workflow_id} {ctx.get_inner_context().task_execution_id}"
+        _runs[key] += 1
+        run = _runs[key]
+    _record("start", ctx, run)
+    time.sleep(asked.get("later", asked.get("sleep", 0)) if run > 1 else asked.get("sleep", 0))
+    if run <= asked.get("fail", 0):
+        _record("fail", ctx, run)
+        raise ValueError(f"boom {run}")
+    _record("end", ctx, run)
+    return {"i": asked.get("i", 0)}
+
+
+def seq(ctx: DaprWorkflowContext, asked: dict[str, Any]) -> Steps:
+    """Run one activity after the other."""
+    results = []
+    for i in range(asked["steps"]):
+        results.append((yield ctx.call_activity(act, input={**asked, "i": i})))
+    return results
+
+
+def fan(ctx: DaprWorkflowContext, _asked: Any) -> Steps:
+    """Run five activities at once."""
+    tasks = [ctx.call_activity(act, input={"i": i, "sleep": 0.2}) for i in range(_FAN_WIDTH)]
+    return (yield when_all(tasks))
+
+
+def retry(ctx: DaprWorkflowContext, asked: dict[str, Any]) -> Steps:
+    """Run an activity under a retry policy."""
+    policy = RetryPolicy(
+        first_retry_interval=timedelta(seconds=1), max_number_of_attempts=3, backoff_coefficient=2
+    )
+    return (yield ctx.call_activity(act, input=asked, retry_policy=policy))
+
+
+def timer(ctx: DaprWorkflowContext, seconds: float) -> Steps:
+    """Sleep durably."""
+    yield ctx.create_timer(timedelta(seconds=seconds))
+    return "fired"
+
+
+def ext(ctx: DaprWorkflowContext, _asked: Any) -> Steps:
+    """Wait for an event."""
+    ctx.set_custom_status("waiting")
+    return (yield ctx.wait_for_external_event("go"))
+
+
+def ext_timeout(ctx: DaprWorkflowContext, _asked: Any) -> Steps:
+    """Wait for an event, one second."""
+    event = ctx.wait_for_external_event("go")
+    timeout = ctx.create_timer(timedelta(seconds=1))
+    winner = yield when_any([event, timeout])
+    return "timeout" if winner == timeout else event.get_result()
+
+
+def can(ctx: DaprWorkflowContext, generation: int) -> Steps:
+    """Continue as new, twice."""
+    yield ctx.call_activity(act, input={"i": generation})
+    if generation < _LAST_GENERATION:
+        ctx.continue_as_new(generation + 1)
+        return None
+    return generation
+
+
+def child(ctx: DaprWorkflowContext, asked: dict[str, Any]) -> Steps:
+    """Run an activity for a parent."""
+    return {"child": (yield ctx.call_activity(act, input=asked))}
+
+
+def parent(ctx: DaprWorkflowContext, asked: dict[str, Any]) -> Steps:
+    """Run two children, one with an id of its own."""
+    instance = ctx.instance_id + "-kid"
+    first = yield ctx.call_child_workflow(child, input=asked, instance_id=instance)
+    second = yield ctx.call_child_workflow(child, input=asked)
+    return [first, second]
+
+
+def noact(ctx: DaprWorkflowContext, _asked: Any) -> Steps:
+    """Call an activity that nobody registered."""
+    return (yield ctx.call_activity("no_such_activity"))
+
+
+def main() -> None:
+    """Work until SIGTERM."""
+    host, port = sys.argv[1].split(":")
+    runtime = WorkflowRuntime(host=host, port=port, maximum_thread_pool_workers=_THREADS)
+    for workflow in (seq, fan, retry, timer, ext, ext_timeout, can, child, parent, noact):
+        runtime.register_workflow(workflow)
+    runtime.register_activity(act)
+    runtime.start()
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+
+
+if __name__ == "__main__":
+    main()
