@@ -1,0 +1,210 @@
+"""Admits calls and closes their reservations: the one place where money is decided on.
+
+Guarantees: a call that is let through holds its worst case in every scope; one that is refused
+holds nothing, even when the store's answer was lost.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+from uuid import uuid4
+
+from budget import refusals
+from budget.calls import PricedCall
+from budget.closing import Closer, End
+from budget.decisions import judge
+from budget.errors import RefusedError, StoreError, StoreUnavailableError
+from budget.feed import Feed
+from budget.gate import Gate
+from budget.metrics import Metrics
+from budget.refusals import Refusal
+from budget.reservations import Allowed, Denied, Reservation, ScopeTotals
+from budget.scopes import GLOBAL, Limits, Scope, ScopeLimit, scopes_of
+from budget.store import Store
+from metering.identity import CallerIdentity
+from metering.money import NanoUsd
+from metering.usage import Usage
+
+MAX_DECISIONS: Final = 10_000
+FIRST_RETRY_AFTER_MS: Final = 500
+RETRY_AFTER_BOUNDS_MS: Final = (50, 5_000)
+RETRY_AFTER_WEIGHT: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One call that was let through (`code` is empty) or refused."""
+
+    at_unix_ms: int
+    decision: str
+    code: str
+    scope: str
+    identity: CallerIdentity
+    requested: NanoUsd
+    reservation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """An admitted call.
+
+    Attributes:
+        reservation: What is held for it.
+        call: What it is.
+        remaining_nano_usd: What the tightest limited scope has left; None without a limit.
+        started_s: When it was admitted, on the monotonic clock.
+    """
+
+    reservation: Reservation
+    call: PricedCall
+    remaining_nano_usd: int | None
+    started_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an ended call cost.
+
+    Attributes:
+        cost_nano_usd: Charged.
+        remaining_nano_usd: As in a ticket; None too while the store is away.
+    """
+
+    cost_nano_usd: NanoUsd
+    remaining_nano_usd: int | None
+
+
+class Accounts:
+    """Reserves, settles, releases.
+
+    Args:
+        store: The budget.
+        gate: Whether the store may be asked.
+        limits: What is enforced.
+        hold_ms: How long a hold lives.
+        metrics: Where decisions are counted.
+    """
+
+    def __init__(
+        self, store: Store, gate: Gate, limits: Limits, hold_ms: int, metrics: Metrics
+    ) -> None:
+        self._store = store
+        self._gate = gate
+        self._limits = limits
+        self._hold_ms = hold_ms
+        self._metrics = metrics
+        self._usual_call_ms = FIRST_RETRY_AFTER_MS
+        self.closer = Closer(store, gate, metrics)
+        self.decisions: Feed[Decision] = Feed(MAX_DECISIONS)
+
+    async def admit(self, call: PricedCall, identity: CallerIdentity) -> Ticket:
+        """Hold the call's worst case in all of its scopes, and mark it as dispatched.
+
+        Raises:
+            RefusedError: 402, 429 or 503; nothing is held.
+        """
+        reservation = Reservation(
+            id=uuid4().hex,
+            amount_nano_usd=call.worst_case_nano_usd,
+            hold_ms=self._hold_ms,
+            instance=identity.instance,
+            limits=tuple(self._limits.of(scope) for scope in scopes_of(identity)),
+        )
+        started_s = time.monotonic()
+        try:
+            admission = await self._ask(reservation)
+        except StoreError as error:
+            refusal = refusals.store_unavailable()
+            self._record(identity, reservation, refusal, GLOBAL)
+            raise RefusedError(refusal) from error
+        self._metrics.decision_seconds.observe(time.monotonic() - started_s)
+        if isinstance(admission, Denied):
+            raise RefusedError(self._deny(call, identity, reservation, admission))
+        self._record(identity, reservation, None, GLOBAL)
+        remaining = _remaining(reservation.limits, admission.totals)
+        return Ticket(reservation, call, remaining, started_s)
+
+    def note_refusal(self, identity: CallerIdentity, refusal: Refusal) -> None:
+        """Record a call that is refused before the store is asked."""
+        self._record(identity, None, refusal, GLOBAL)
+
+    async def settle(self, ticket: Ticket, usage: Usage | None) -> Receipt:
+        """Charge what a call used; without usage its worst case, flagged as estimated."""
+        self._learn_duration(ticket)
+        reservation = ticket.reservation
+        cost = reservation.amount_nano_usd if usage is None else ticket.call.price.cost(usage)
+        settled = await self.closer.close(End(reservation.id, cost, is_estimated=usage is None))
+        remaining = None if settled is None else _remaining(reservation.limits, settled.totals)
+        return Receipt(cost, remaining)
+
+    async def release(self, ticket: Ticket) -> None:
+        """Give back what was held for a call that cost nothing."""
+        self._learn_duration(ticket)
+        await self.closer.close(End(ticket.reservation.id, None))
+
+    async def extend(self, ticket: Ticket) -> None:
+        """Let a long call hold on; when the store is away its hold may expire as spent."""
+        try:
+            self._gate.check()
+            await self._store.extend(ticket.reservation.id, self._hold_ms)
+        except StoreUnavailableError as error:
+            self._gate.close(error)
+
+    async def _ask(self, reservation: Reservation) -> Allowed | Denied:
+        """Reserve; when no answer comes, see to it that the hold is given back."""
+        self._gate.check()
+        try:
+            return await self._store.reserve_and_dispatch(reservation)
+        except BaseException as error:
+            if isinstance(error, Exception):
+                self._gate.close(error)
+            self.closer.close_later(End(reservation.id, None))
+            raise
+
+    def _deny(
+        self, call: PricedCall, identity: CallerIdentity, reservation: Reservation, denied: Denied
+    ) -> Refusal:
+        verdict = judge(denied, call.price, call.max_input_tokens, call.choices)
+        least, most = RETRY_AFTER_BOUNDS_MS
+        refusal = refusals.over_limit(
+            verdict, reservation.amount_nano_usd, max(least, min(most, self._usual_call_ms))
+        )
+        self._record(identity, reservation, refusal, verdict.barrier.limit.scope)
+        return refusal
+
+    def _record(
+        self,
+        identity: CallerIdentity,
+        reservation: Reservation | None,
+        refusal: Refusal | None,
+        scope: Scope,
+    ) -> None:
+        decision = "allow" if refusal is None else "deny"
+        code = "" if refusal is None else refusal.code or refusal.type
+        self._metrics.decided(decision, code, scope.kind)
+        self.decisions.append(
+            Decision(
+                at_unix_ms=time.time_ns() // 1_000_000,
+                decision=decision,
+                code=code,
+                scope=scope.kind,
+                identity=identity,
+                requested=NanoUsd(0) if reservation is None else reservation.amount_nano_usd,
+                reservation_id="" if reservation is None else reservation.id,
+            )
+        )
+
+    def _learn_duration(self, ticket: Ticket) -> None:
+        """Keep a moving average of how long money is held: what a 429 tells its caller to wait."""
+        held_ms = int((time.monotonic() - ticket.started_s) * 1000)
+        self._usual_call_ms += (held_ms - self._usual_call_ms) // RETRY_AFTER_WEIGHT
+
+
+def _remaining(limits: tuple[ScopeLimit, ...], totals: tuple[ScopeTotals, ...]) -> int | None:
+    """Return what the tightest limited scope has left; below zero after an overshoot."""
+    left = [
+        limit.limit_nano_usd - total.spent - total.reserved
+        for limit, total in zip(limits, totals, strict=True)
+        if limit.limit_nano_usd is not None
+    ]
+    return min(left) if left else None

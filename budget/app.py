@@ -1,0 +1,175 @@
+"""Puts the gateway together: parts, lifetime, routes."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from budget import refusals
+from budget.accounts import Accounts
+from budget.asgi import Answer, Receive, Scope, Send
+from budget.control import control_routes, error_answer, on_store_unavailable
+from budget.errors import StoreError, StoreUnavailableError
+from budget.gate import Gate
+from budget.gateway import CHAT_PATH, MODELS_PATH, Gateway
+from budget.keeper import Keeper
+from budget.link import RedisLink
+from budget.metrics import Metrics
+from budget.reading import Reading
+from budget.scopes import Limits
+from budget.settings import Settings
+from budget.store import Store
+from budget.upstream import Upstream
+from metering.chat import ChatRequest
+from metering.prices import PriceBook
+
+SETTLE_TIME_S: Final = 2.0
+"""How long a stopping gateway waits for calls to be settled; the others' holds expire as spent."""
+
+CONTROL_PATHS: Final = frozenset(
+    {
+        *("/budgets", "/decisions", "/ledger", "/healthz", "/readyz", "/metrics"),
+        *("/docs", "/openapi.json"),
+    }
+)
+
+
+class App:
+    """The whole gateway as one ASGI application.
+
+    Args:
+        settings: What it enforces and where it forwards to.
+        prices: What calls cost.
+    """
+
+    def __init__(self, settings: Settings, prices: PriceBook) -> None:
+        self._limits = Limits(
+            settings.mode,
+            settings.cap_nano_usd,
+            settings.instance_cap_nano_usd,
+            settings.safety_cap_nano_usd,
+        )
+        metrics = Metrics()
+        metrics.set_limits(self._limits)
+        gate = Gate(metrics)
+        self._link = RedisLink(settings.redis_url)
+        store = Store(self._link, accept_loss=settings.allow_unsafe_store)
+        accounts = Accounts(store, gate, self._limits, settings.hold_ms, metrics)
+        self._closer = accounts.closer
+        self._upstream = Upstream(settings.upstream_url, settings.upstream_timeout_s)
+        self._gateway = Gateway(
+            accounts,
+            prices,
+            self._upstream,
+            default_max_tokens=settings.default_max_tokens,
+            extend_after_s=min(settings.upstream_timeout_s, settings.hold_margin_s) / 2,
+        )
+        self._keeper = Keeper(
+            self._link,
+            store,
+            self._closer,
+            gate,
+            metrics,
+            allow_unsafe=settings.allow_unsafe_store,
+        )
+        reading = Reading(self._link)
+        self._control = FastAPI(
+            title="Runaway budget gateway", version=version("runaway"), lifespan=self._lifespan
+        )
+        self._control.include_router(control_routes(accounts, reading, gate, self._limits, metrics))
+        self._control.add_exception_handler(StoreUnavailableError, on_store_unavailable)
+        self._control.add_exception_handler(RequestValidationError, _on_bad_query)
+        self._control.add_exception_handler(HTTPException, _on_http_error)
+        _document_provider_routes(self._control)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the data path directly, everything else through FastAPI."""
+        if scope["type"] != "http":
+            await self._control(scope, receive, send)
+            return
+        method, path = scope["method"], scope["path"]
+        if path == CHAT_PATH and method == "POST":
+            await self._gateway.chat(scope, receive, send)
+        elif path == MODELS_PATH and method == "GET":
+            await self._gateway.models(scope, send)
+        elif path in CONTROL_PATHS:
+            await self._control(scope, receive, send)
+        else:
+            await Answer(send).refuse(refusals.unknown_route(method, path))
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        self._link.start()
+        self._upstream.start()
+        keeping = asyncio.create_task(self._keeper.run(), name="keeper")
+        try:
+            yield
+        finally:
+            await self._settle_what_runs()
+            keeping.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeping
+            await self._upstream.close()
+            await self._link.close()
+
+    async def _settle_what_runs(self) -> None:
+        with contextlib.suppress(TimeoutError, StoreError):
+            async with asyncio.timeout(SETTLE_TIME_S):
+                await self._gateway.idle.wait()
+                await self._closer.tell_untold()
+
+
+async def _on_bad_query(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for it alone
+    problems = "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        for problem in error.errors()
+    )
+    return error_answer(422, problems, "invalid_query")
+
+
+async def _on_http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for it alone
+    return error_answer(error.status_code, error.detail, "http_error")
+
+
+def _document_provider_routes(control: FastAPI) -> None:
+    """Add the data path, which FastAPI does not serve, to the OpenAPI page."""
+    build = control.openapi
+
+    def with_provider_routes() -> dict[str, Any]:
+        document = build()
+        model = ChatRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas.update(model.pop("$defs", {}))
+        schemas["ChatRequest"] = model
+        content = {"application/json": {"schema": {"$ref": "#/components/schemas/ChatRequest"}}}
+        document["paths"][CHAT_PATH] = {
+            "post": {
+                "tags": ["provider"],
+                "summary": "Chat completion, within the budget",
+                "requestBody": {"required": True, "content": content},
+                "responses": {
+                    "200": {"description": "The provider's answer, plain or streamed."},
+                    "400": {"description": "Malformed, `unpriced_model` or `unbounded_cost`."},
+                    "402": {"description": "`budget_exceeded` or `request_exceeds_budget`."},
+                    "429": {"description": "`budget_in_flight`: only held money is in the way."},
+                    "503": {"description": "`budget_store_unavailable`."},
+                },
+            }
+        }
+        document["paths"][MODELS_PATH] = {
+            "get": {
+                "tags": ["provider"],
+                "summary": "The provider's models",
+                "responses": {"200": {"description": "The provider's answer."}},
+            }
+        }
+        return document
+
+    control.openapi = with_provider_routes  # type: ignore[method-assign]  # FastAPI's documented way

@@ -1,0 +1,90 @@
+"""The little of ASGI that the data path needs: bounded request bodies, and answers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from budget import refusals
+from budget.errors import RefusedError
+from budget.refusals import Headers, Refusal
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+MAX_BODY_BYTES: Final = 4 << 20
+BODY_TIMEOUT_S: Final = 30.0
+CLIENT_STALL_S: Final = 30.0
+JSON: Final = (b"content-type", b"application/json")
+
+
+class ClientGoneError(Exception):
+    """The client left before its request was whole."""
+
+
+async def read_body(scope: Scope, receive: Receive) -> bytes:
+    """Read a request body.
+
+    Raises:
+        RefusedError: 413 above MAX_BODY_BYTES; 408 when it does not arrive in time.
+        ClientGoneError: The client left.
+    """
+    for name, value in scope["headers"]:
+        if name == b"content-length" and int(value) > MAX_BODY_BYTES:
+            raise RefusedError(refusals.too_large(MAX_BODY_BYTES))
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGoneError
+                body += message.get("body", b"")
+                if len(body) > MAX_BODY_BYTES:
+                    raise RefusedError(refusals.too_large(MAX_BODY_BYTES))
+                if not message.get("more_body", False):
+                    return bytes(body)
+    except TimeoutError:
+        raise RefusedError(refusals.body_timeout(BODY_TIMEOUT_S)) from None
+
+
+class Answer:
+    """An answer being written. A client that stalls or left is not waited for.
+
+    Attributes:
+        is_started: Whether the status has left.
+        is_abandoned: Whether the client took too long; what is written afterwards is dropped.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.is_started = False
+        self.is_abandoned = False
+
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer."""
+        await self.start(status, [*headers, (b"content-length", b"%d" % len(body))])
+        await self.write(body, is_last=True)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Send an error."""
+        await self.whole(refusal.status, [JSON, *refusal.headers], refusal.body())
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send status and headers."""
+        self.is_started = True
+        await self._pass({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def write(self, body: bytes, *, is_last: bool = False) -> None:
+        """Send a piece of the body."""
+        await self._pass({"type": "http.response.body", "body": body, "more_body": not is_last})
+
+    async def _pass(self, message: Message) -> None:
+        if self.is_abandoned:
+            return
+        try:
+            async with asyncio.timeout(CLIENT_STALL_S):
+                await self._send(message)
+        except (TimeoutError, OSError):
+            self.is_abandoned = True

@@ -1,0 +1,43 @@
+"""A bounded feed: the newest items, numbered without gaps, read by cursor."""
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import islice
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """Items with their numbers, the cursor to go on with, and how many were lost before them."""
+
+    items: tuple[tuple[int, Item], ...]
+    next: int
+    dropped: int
+
+
+class Feed(Generic[Item]):
+    """Keeps the last `limit` items.
+
+    Args:
+        limit: How many are kept.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._items: deque[Item] = deque(maxlen=limit)
+        self._newest = 0
+
+    def append(self, item: Item) -> None:
+        """Add an item, numbered from 1; the oldest leaves when the feed is full."""
+        self._newest += 1
+        self._items.append(item)
+
+    def read(self, after: int, limit: int) -> Page[Item]:
+        """Return up to `limit` items numbered above `after`."""
+        oldest = self._newest - len(self._items) + 1
+        after = min(after, self._newest)
+        first = max(after + 1, oldest)
+        found = islice(self._items, first - oldest, first - oldest + limit)
+        items = tuple(enumerate(found, start=first))
+        return Page(items, items[-1][0] if items else first - 1, first - after - 1)

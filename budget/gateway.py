@@ -1,0 +1,224 @@
+"""The data path: price, reserve, forward, settle, answer.
+
+Plain ASGI, for it carries every call. Once a call was written upstream it is followed to its end
+and settled, whether or not the client is still there: then the provider tells what it cost, to the
+token. The reservation, the upstream timeout and the token limit bound how long that takes.
+"""
+
+import asyncio
+import time
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import ClientResponse
+
+from budget import refusals
+from budget.accounts import Accounts, Receipt, Ticket
+from budget.asgi import (
+    Answer,
+    ClientGoneError,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+)
+from budget.calls import PricedCall, price_call
+from budget.errors import RefusedError, UpstreamError
+from budget.refusals import Headers, Refusal
+from budget.streams import StreamReader
+from budget.upstream import (
+    UnknownOutcomeError,
+    UnreachableError,
+    Upstream,
+    read_answer,
+    request_headers,
+    response_headers,
+)
+from metering.chat import read_usage
+from metering.errors import SseError, UsageError
+from metering.identity import CallerIdentity
+from metering.prices import PriceBook
+from metering.sse import encode_event
+from metering.usage import Usage
+
+CHAT_PATH: Final = "/v1/chat/completions"
+MODELS_PATH: Final = "/v1/models"
+MAX_CALLS: Final = 2048
+
+
+class Gateway:
+    """Answers the provider's routes.
+
+    Args:
+        accounts: Where calls are admitted and charged.
+        prices: What calls cost.
+        upstream: The provider.
+        default_max_tokens: For requests that limit nothing.
+        extend_after_s: How long a stream runs between two extensions of its hold.
+
+    Attributes:
+        idle: Set while no call is under way.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        prices: PriceBook,
+        upstream: Upstream,
+        *,
+        default_max_tokens: int,
+        extend_after_s: float,
+    ) -> None:
+        self._accounts = accounts
+        self._prices = prices
+        self._upstream = upstream
+        self._default_max_tokens = default_max_tokens
+        self._extend_after_s = extend_after_s
+        self._calls = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    async def chat(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer POST /v1/chat/completions."""
+        if self._calls >= MAX_CALLS:
+            await Answer(send).refuse(refusals.overloaded(MAX_CALLS))
+            return
+        self._calls += 1
+        self.idle.clear()
+        try:
+            await self._metered(scope, receive, send)
+        except (RefusedError, UpstreamError) as error:
+            await Answer(send).refuse(error.refusal)
+        except ClientGoneError:
+            pass
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self.idle.set()
+
+    async def models(self, scope: Scope, send: Send) -> None:
+        """Answer GET /v1/models, which costs nothing."""
+        headers = request_headers(scope["headers"], CallerIdentity.from_asgi(scope["headers"]))
+        try:
+            async with self._upstream.send("GET", _target(scope), headers) as response:
+                body = await read_answer(response)
+                passed = response_headers(response.raw_headers)
+        except UnreachableError as error:
+            await Answer(send).refuse(error.refusal)
+        except UnknownOutcomeError:
+            await Answer(send).refuse(refusals.upstream_failed())
+        else:
+            await Answer(send).whole(response.status, passed, body)
+
+    async def _metered(self, scope: Scope, receive: Receive, send: Send) -> None:
+        identity = CallerIdentity.from_asgi(scope["headers"])
+        call = self._price(identity, await read_body(scope, receive))
+        headers = request_headers(scope["headers"], identity)
+        ticket = await self._accounts.admit(call, identity)
+        answer = Answer(send)
+        reader = StreamReader(wants_usage=call.wants_usage)
+        try:
+            async with self._upstream.send(
+                "POST", _target(scope), headers, call.body, is_stream=call.is_stream
+            ) as response:
+                body = await self._take(ticket, response, reader, answer)
+        except UnreachableError:
+            await self._accounts.release(ticket)
+            raise
+        except BaseException as error:
+            await self._accounts.settle(ticket, reader.final_usage)
+            if answer.is_started and isinstance(error, UnknownOutcomeError):
+                await answer.write(_error_event(error.refusal), is_last=True)
+                return
+            raise
+        await self._finish(ticket, response, reader, answer, body)
+
+    def _price(self, identity: CallerIdentity, body: bytes) -> PricedCall:
+        try:
+            return price_call(body, self._prices, self._default_max_tokens)
+        except RefusedError as error:
+            self._accounts.note_refusal(identity, error.refusal)
+            raise
+
+    async def _take(
+        self, ticket: Ticket, response: ClientResponse, reader: StreamReader, answer: Answer
+    ) -> bytes | None:
+        """Pass a stream on as it comes, or return a plain answer's body."""
+        if not (ticket.call.is_stream and _is_event_stream(response)):
+            return await read_answer(response)
+        passed = response_headers(response.raw_headers)
+        await answer.start(response.status, passed + _budget_headers(ticket, None))
+        extend_at_s = time.monotonic() + self._extend_after_s
+        async for chunk in response.content.iter_any():
+            kept = _follow(reader, chunk)
+            if kept:
+                await answer.write(kept)
+            if time.monotonic() >= extend_at_s:
+                await self._accounts.extend(ticket)
+                extend_at_s = time.monotonic() + self._extend_after_s
+        return None
+
+    async def _finish(
+        self,
+        ticket: Ticket,
+        response: ClientResponse,
+        reader: StreamReader,
+        answer: Answer,
+        body: bytes | None,
+    ) -> None:
+        """Charge what the provider says the call used, then let the answer end.
+
+        A success without usage is charged at its worst case, an error without usage nothing.
+        """
+        if body is None:
+            await self._accounts.settle(ticket, reader.usage)
+            await answer.write(b"", is_last=True)
+            return
+        usage = _usage_of(body)
+        receipt = None
+        if usage is None and response.status >= HTTPStatus.MULTIPLE_CHOICES:
+            await self._accounts.release(ticket)
+        else:
+            receipt = await self._accounts.settle(ticket, usage)
+        passed = response_headers(response.raw_headers) + _budget_headers(ticket, receipt)
+        await answer.whole(response.status, passed, body)
+
+
+def _target(scope: Scope) -> str:
+    query: bytes = scope["query_string"]
+    path: str = scope["path"]
+    return f"{path}?{query.decode('latin-1')}" if query else path
+
+
+def _is_event_stream(response: ClientResponse) -> bool:
+    return response.content_type == "text/event-stream"
+
+
+def _follow(reader: StreamReader, chunk: bytes) -> bytes:
+    try:
+        return reader.feed(chunk)
+    except SseError:
+        raise UnknownOutcomeError(refusals.upstream_interrupted()) from None
+
+
+def _usage_of(body: bytes) -> Usage | None:
+    try:
+        return read_usage(body)
+    except UsageError:
+        return None
+
+
+def _budget_headers(ticket: Ticket, receipt: Receipt | None) -> Headers:
+    """Return what is known: a stream's cost is not when its headers leave."""
+    headers: Headers = [(b"x-budget-reservation-id", ticket.reservation.id.encode())]
+    remaining = ticket.remaining_nano_usd
+    if receipt is not None:
+        headers.append((b"x-budget-cost-nano", b"%d" % receipt.cost_nano_usd))
+        remaining = receipt.remaining_nano_usd
+    if remaining is not None:
+        headers.append((b"x-budget-remaining-nano", b"%d" % remaining))
+    return headers
+
+
+def _error_event(refusal: Refusal) -> bytes:
+    return encode_event(refusal.body())

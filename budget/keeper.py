@@ -1,0 +1,82 @@
+"""Keeps the store usable: opens the gate when Redis can be trusted, and lets holds expire."""
+
+import asyncio
+import contextlib
+from typing import Final
+
+import structlog
+
+from budget.closing import Closer
+from budget.errors import StoreError, UnsafeStoreError
+from budget.gate import Gate
+from budget.link import RedisLink
+from budget.metrics import Metrics
+from budget.safety import check_safety
+from budget.store import Store
+
+log = structlog.get_logger(__name__)
+
+CHECK_EVERY_S: Final = 0.25
+EXPIRE_EVERY_S: Final = 0.5
+
+
+class Keeper:
+    """Runs beside the data path.
+
+    Args:
+        link: For the store's settings.
+        store: The budget.
+        closer: Owes the store the ends of calls.
+        gate: Opened and closed here.
+        metrics: Where expiries are counted.
+        allow_unsafe: Skip the check of the store's settings.
+    """
+
+    def __init__(
+        self,
+        link: RedisLink,
+        store: Store,
+        closer: Closer,
+        gate: Gate,
+        metrics: Metrics,
+        *,
+        allow_unsafe: bool,
+    ) -> None:
+        self._link = link
+        self._store = store
+        self._closer = closer
+        self._gate = gate
+        self._metrics = metrics
+        self._allow_unsafe = allow_unsafe
+
+    async def check(self) -> None:
+        """Check the store, tell it what it is owed, and open the gate.
+
+        Raises:
+            UnsafeStoreError: Its settings may lose money.
+            StoreUnavailableError: It can't be used.
+        """
+        if not self._allow_unsafe:
+            await check_safety(self._link)
+        if await self._store.open():
+            log.error("store_lost_its_ledger", accepted_by="BUDGET_ALLOW_UNSAFE_STORE")
+        await self._closer.tell_untold()
+        self._gate.open()
+
+    async def run(self) -> None:
+        """Do so for ever."""
+        while True:
+            try:
+                if self._gate.reason is not None:
+                    await self.check()
+                expired = await self._store.expire()
+                if expired:
+                    self._metrics.expired(expired)
+                    log.warning("holds_expired", holds=len(expired))
+            except (StoreError, UnsafeStoreError) as error:
+                self._gate.close(error)
+                await asyncio.sleep(CHECK_EVERY_S)
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EXPIRE_EVERY_S):
+                    await self._gate.closed.wait()

@@ -1,0 +1,224 @@
+"""Answers to calls that are not made, in OpenAI's shape, with what the client should do next.
+
+The SDKs retry 409, 429 and 5xx unless `x-should-retry` tells them otherwise: each refusal says so
+explicitly, and none is ever a 409.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from budget.decisions import Code, Verdict
+from budget.scopes import Scope, ScopeKind
+from metering.chat import JsonObject, encode_json, error_body
+from metering.errors import ChatRequestError
+from metering.money import NanoUsd, format_usd
+
+Headers = list[tuple[bytes, bytes]]
+
+NEVER_RETRY: Final = (b"x-should-retry", b"false")
+RETRY: Final = (b"x-should-retry", b"true")
+STORE_RETRY_AFTER_S: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One HTTP answer.
+
+    Attributes:
+        status: HTTP status.
+        type: `error.type`.
+        code: `error.code`.
+        message: For people; says how to mend it.
+        headers: Beside the content's own.
+        param: The bad field of the request, or None.
+        more: Joins the error object.
+    """
+
+    status: int
+    type: str
+    code: str | None
+    message: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    param: str | None = None
+    more: JsonObject = field(default_factory=dict)
+
+    def body(self) -> bytes:
+        """Encode the error."""
+        return encode_json(
+            error_body(self.message, kind=self.type, code=self.code, param=self.param, **self.more)
+        )
+
+
+def over_limit(verdict: Verdict, requested: NanoUsd, retry_after_ms: int) -> Refusal:
+    """Refuse a call that a limit does not let through."""
+    is_retryable = verdict.code is Code.BUDGET_IN_FLIGHT
+    budget = _budget_object(verdict, requested, is_retryable=is_retryable)
+    if is_retryable:
+        headers = ((b"retry-after-ms", b"%d" % retry_after_ms), RETRY)
+        return Refusal(
+            429,
+            "rate_limit_error",
+            verdict.code,
+            f"{_where(verdict)}: calls in flight hold the money that this one may need. "
+            "Try again when some have ended.",
+            headers,
+            more={"budget": budget},
+        )
+    return Refusal(
+        402,
+        "billing_error",
+        verdict.code,
+        f"{_where(verdict)}: {_what_is_left(verdict, requested)}",
+        (NEVER_RETRY,),
+        more={"budget": budget},
+    )
+
+
+def _where(verdict: Verdict) -> str:
+    limit = verdict.barrier.limit
+    assert limit.limit_nano_usd is not None  # noqa: S101  # only a limit can be in the way
+    return (
+        f"The {limit.scope.window} budget of ${format_usd(limit.limit_nano_usd)} "
+        f"for {_scope_name(limit.scope)} does not allow this call"
+    )
+
+
+def _scope_name(scope: Scope) -> str:
+    return "all calls" if scope.kind is ScopeKind.GLOBAL else f"{scope.kind} {scope.id!r}"
+
+
+def _what_is_left(verdict: Verdict, requested: NanoUsd) -> str:
+    totals = verdict.barrier.totals
+    text = f"${format_usd(totals.spent)} are spent and it may cost ${format_usd(requested)}."
+    if verdict.affordable_output_tokens is None:
+        return f"{text} Do not retry."
+    return (
+        f"{text} Do not retry it as it is: with max_tokens of at most "
+        f"{verdict.affordable_output_tokens} it would fit."
+    )
+
+
+def _budget_object(verdict: Verdict, requested: NanoUsd, *, is_retryable: bool) -> dict[str, Any]:
+    limit, totals = verdict.barrier.limit, verdict.barrier.totals
+    budget: dict[str, Any] = {
+        "scope": limit.scope.kind,
+        "id": limit.scope.id,
+        "window": limit.scope.window,
+        "limit_usd": format_usd(limit.limit_nano_usd or 0),
+        "spent_usd": format_usd(totals.spent),
+        "reserved_usd": format_usd(totals.reserved),
+        "requested_usd": format_usd(requested),
+        "resets_at": None,
+        "retryable": is_retryable,
+    }
+    if verdict.affordable_output_tokens is not None:
+        budget["affordable_output_tokens"] = verdict.affordable_output_tokens
+    return budget
+
+
+def store_unavailable() -> Refusal:
+    """Refuse while the store can't be asked: closed, never open."""
+    return Refusal(
+        503,
+        "service_unavailable",
+        Code.STORE_UNAVAILABLE,
+        "The budget's store is unavailable, so no call is let through. See /readyz for the cause.",
+        (NEVER_RETRY, (b"retry-after", b"%d" % STORE_RETRY_AFTER_S)),
+    )
+
+
+def overloaded(most: int) -> Refusal:
+    """Refuse a call beyond what one gateway carries at once."""
+    return Refusal(
+        503,
+        "service_unavailable",
+        "gateway_overloaded",
+        f"This gateway carries {most} calls already. Try again.",
+        ((b"retry-after", b"1"), RETRY),
+    )
+
+
+def bad_request(error: ChatRequestError) -> Refusal:
+    """Refuse what a provider would refuse."""
+    return invalid(error.message, code=error.code, param=error.param)
+
+
+def invalid(message: str, *, code: str | None = None, param: str | None = None) -> Refusal:
+    """Refuse a request that can't be let through as it is."""
+    return Refusal(400, "invalid_request_error", code, message, (NEVER_RETRY,), param)
+
+
+def too_large(most_bytes: int) -> Refusal:
+    """Refuse a body above the bound."""
+    return Refusal(
+        413,
+        "invalid_request_error",
+        "request_too_large",
+        f"The body is larger than {most_bytes} bytes.",
+        (NEVER_RETRY, (b"connection", b"close")),
+    )
+
+
+def body_timeout(after_s: float) -> Refusal:
+    """Refuse a body that does not arrive."""
+    return Refusal(
+        408,
+        "invalid_request_error",
+        "request_timeout",
+        f"The body did not arrive within {after_s:g} seconds.",
+        ((b"connection", b"close"),),
+    )
+
+
+def unknown_route(method: str, path: str) -> Refusal:
+    """Answer for a provider route that is not metered: it is never forwarded."""
+    return Refusal(
+        404,
+        "invalid_request_error",
+        "unknown_route",
+        f"Not a route of this gateway: {method} {path}. Calls that it can't meter are not "
+        "forwarded; it forwards POST /v1/chat/completions and GET /v1/models.",
+        (NEVER_RETRY,),
+    )
+
+
+def upstream_unreachable(url: str) -> Refusal:
+    """Answer when no connection to the provider could be made: nothing was charged."""
+    return Refusal(
+        502,
+        "upstream_error",
+        "upstream_unreachable",
+        f"The provider at {url} can't be reached; nothing was charged.",
+    )
+
+
+def upstream_timeout(after_s: float) -> Refusal:
+    """Answer when the provider did not: charged at the worst case."""
+    return Refusal(
+        504,
+        "upstream_error",
+        "upstream_timeout",
+        f"The provider did not answer within {after_s:g} seconds; the call is charged at its "
+        "worst case, for it may have been carried out.",
+    )
+
+
+def upstream_interrupted() -> Refusal:
+    """Answer when the provider's answer broke off: charged at the worst case."""
+    return Refusal(
+        502,
+        "upstream_error",
+        "upstream_interrupted",
+        "The provider's answer broke off; the call is charged at its worst case, for it may have "
+        "been carried out.",
+    )
+
+
+def upstream_failed() -> Refusal:
+    """Answer when a call that costs nothing got no whole answer."""
+    return Refusal(
+        502,
+        "upstream_error",
+        "upstream_interrupted",
+        "The provider's answer did not come or broke off.",
+    )

@@ -1,0 +1,89 @@
+"""The gateway's settings, read from `BUDGET_*`. Amounts are exact decimal dollars, never floats."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from budget.errors import StartError
+from budget.scopes import MAX_LIMIT_NANO_USD
+from metering.money import NanoUsd, format_usd, parse_usd
+
+
+def _limit(value: Any) -> Any:
+    """Read a limit in dollars as nano-dollars."""
+    if value is None:
+        return None
+    nano_usd = parse_usd(value)
+    if not 0 <= nano_usd <= MAX_LIMIT_NANO_USD:
+        raise ValueError(f"a limit is between 0 and {format_usd(MAX_LIMIT_NANO_USD)} dollars")
+    return nano_usd
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+        raise ValueError("write the provider's base, such as http://127.0.0.1:8001")
+    if parts.path.rstrip("/").endswith("/v1"):
+        raise ValueError("leave out /v1: the route brings it")
+    return value.rstrip("/")
+
+
+def _redis_url(value: str) -> str:
+    if urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError("write it as redis://HOST:PORT/DB")
+    return value
+
+
+LimitNanoUsd = Annotated[NanoUsd | None, BeforeValidator(_limit)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be told to a gateway; see docs/contracts.md."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BUDGET_", env_ignore_empty=True, frozen=True, validate_by_name=True
+    )
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8002
+    upstream_url: Annotated[str, AfterValidator(_http_url)] = "http://127.0.0.1:8001"
+    redis_url: Annotated[str, AfterValidator(_redis_url)] = "redis://127.0.0.1:6380/0"
+    mode: Literal["cap", "observe"] = "cap"
+    cap_nano_usd: LimitNanoUsd = Field(default=None, validation_alias="BUDGET_CAP_USD")
+    instance_cap_nano_usd: LimitNanoUsd = Field(
+        default=None, validation_alias="BUDGET_INSTANCE_CAP_USD"
+    )
+    safety_cap_nano_usd: LimitNanoUsd = Field(
+        default=None, validation_alias="BUDGET_SAFETY_CAP_USD"
+    )
+    default_max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    upstream_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 120
+    hold_margin_s: Annotated[float, Field(gt=0, le=3600)] = 10
+    price_file: Path | None = None
+    allow_unsafe_store: bool = False
+
+    @property
+    def hold_ms(self) -> int:
+        """How long a reservation holds money before it expires."""
+        return int((self.upstream_timeout_s + self.hold_margin_s) * 1000)
+
+
+def load_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        StartError: One line that names every bad variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise StartError("; ".join(_problem(problem) for problem in error.errors())) from None
+
+
+def _problem(problem: Any) -> str:
+    name = str(problem["loc"][0])
+    variable = name if name.startswith("BUDGET_") else f"BUDGET_{name.upper()}"
+    return f"{variable}={problem['input']}: {problem['msg'].removeprefix('Value error, ')}"
