@@ -1,0 +1,30 @@
+"""Everything that the scheduler refuses.
+
+SchedulerError
+├── StartError      the operator's to mend: a setting, the data directory, a port
+├── RequestError    the caller's to mend: carries the gRPC status that it gets
+└── StoreError      the disk's fault: the job was not stored, and the caller was told so
+"""
+
+import grpc
+
+
+class SchedulerError(Exception):
+    """Base of all errors of the scheduler."""
+
+
+class StartError(SchedulerError):
+    """The scheduler can't start; the message is one line that names the setting."""
+
+
+class RequestError(SchedulerError):
+    """A call is refused with `code` and `details`, in Dapr's words where Dapr has any."""
+
+    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+        super().__init__(details)
+        self.code = code
+        self.details = details
+
+
+class StoreError(SchedulerError):
+    """A write did not reach the disk."""
