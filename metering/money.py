@@ -4,7 +4,9 @@ Reads and writes exact decimal text; never touches a float, never rounds what it
 """
 
 import re
-from typing import NewType, TypedDict
+from typing import NewType
+
+from typing_extensions import TypedDict  # the one that pydantic can read before Python 3.12
 
 from metering.errors import MoneyError
 

@@ -150,8 +150,17 @@ class PriceBook:
         return self._windows[model]
 
     def listed_models(self) -> list[str]:
-        """Return the models of the price file, in its order."""
-        return list(self._overrides)
+        """Return the models that have a price: those of the price file, then OpenAI's."""
+        openai = next(provider for provider in providers if provider.id == "openai")
+        names = dict.fromkeys([*self._overrides, *(model.id for model in openai.models)])
+        return [name for name in names if self._has_price(name)]
+
+    def _has_price(self, model: str) -> bool:
+        try:
+            self.unit_price(model)
+        except UnpricedModelError:
+            return False
+        return True
 
     def _look_up(self, model: str) -> UnitPrice | UnpricedModelError:
         override = self._overrides.get(model)

@@ -42,8 +42,12 @@ def chunk_body(
     delta: JsonObject | None,
     finish_reason: str | None = None,
     usage: Usage | None = None,
+    null_usage: bool = False,
 ) -> JsonObject:
-    """Build one chunk of a streamed answer; without a delta it is the one that holds the usage."""
+    """Build one chunk of a streamed answer; without a delta it is the one that holds the usage.
+
+    Where usage was asked for, OpenAI's other chunks say `"usage": null`: `null_usage`.
+    """
     choices = [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}]
     body: JsonObject = {
         "id": answer_id,
@@ -52,8 +56,8 @@ def chunk_body(
         "model": model,
         "choices": choices if delta is not None else [],
     }
-    if usage is not None:
-        body["usage"] = usage_body(usage)
+    if usage is not None or null_usage:
+        body["usage"] = usage and usage_body(usage)
     return body
 
 
