@@ -1,0 +1,198 @@
+"""Redis, scheduler, sidecar and a worker app as processes of their own, with a wiretap between."""
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+import redis
+from dapr.ext.workflow import DaprWorkflowClient
+
+from sidecar.protos import service_grpc
+from tests.sidecar.wiretap import Wiretap
+from tests.support.ports import free_port
+from tests.support.services import Service, python_service, redis_server, running, wait_until_http
+
+APP_ID = "lab"
+WORKER_APP = Path(__file__).parent / "worker_app.py"
+_COMPONENT = """\
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata:
+  name: statestore
+spec:
+  type: state.redis
+  version: v1
+  metadata:
+    - name: redisHost
+      envRef: STATE_REDIS_HOST
+    - name: actorStateStore
+      value: "true"
+    - name: ttlInSeconds
+      value: "{ttl_s}"
+"""
+_Value = TypeVar("_Value")
+
+
+def until(look: Callable[[], _Value], timeout_s: float = 15.0, what: str = "") -> _Value:
+    """Return the first true value that `look` finds; fail at the deadline."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout_s} s: {what or look}")
+        time.sleep(0.02)
+    return found
+
+
+@dataclass
+class Stack:
+    """One running stack; processes can be killed and started again on the same ports."""
+
+    directory: Path
+    profile: str
+    redis: "redis.Redis[bytes]"
+    env: dict[str, str]
+    health_url: str
+    grpc_address: str
+    tap: Wiretap
+    client: DaprWorkflowClient
+    stub: Any
+    sidecar: Service | None = None
+    app: Service | None = None
+    _closing: ExitStack = field(default_factory=ExitStack)
+
+    def start_sidecar(self) -> None:
+        """Start the sidecar and wait until it is ready but for an app."""
+        command = [sys.executable, "-m", "sidecar"]
+        self.sidecar = self._closing.enter_context(
+            running("sidecar", command, self.directory, self.env)
+        )
+        wait_until_http(self.sidecar, f"{self.health_url}/outbound")
+
+    def start_app(self) -> None:
+        """Start a worker app and wait until the sidecar has it."""
+        command = [
+            *(sys.executable, str(WORKER_APP)),
+            *(f"127.0.0.1:{self.tap.port}", str(self.journal)),
+        ]
+        self.app = self._closing.enter_context(running("app", command, self.directory))
+        wait_until_http(self.app, self.health_url)
+
+    def kill_sidecar(self) -> None:
+        """SIGKILL the sidecar."""
+        assert self.sidecar is not None
+        self.sidecar.kill()
+
+    def kill_app(self) -> None:
+        """SIGKILL the worker app."""
+        assert self.app is not None
+        self.app.kill()
+
+    def set_ttl(self, ttl_s: int) -> None:
+        """Edit the component."""
+        write_component(self.directory / "components", ttl_s)
+
+    @property
+    def journal(self) -> Path:
+        """Return the file of executions."""
+        return self.directory / "journal.jsonl"
+
+    def executions(self, instance: str, event: str = "start") -> list[dict[str, Any]]:
+        """Return the executions of an instance's activities, oldest first."""
+        if not self.journal.exists():
+            return []
+        lines = map(json.loads, self.journal.read_text().splitlines())
+        return [each for each in lines if (each["instance"], each["event"]) == (instance, event)]
+
+    def keys(self, instance: str) -> list[str]:
+        """Return the rows that Redis holds of an instance."""
+        prefix = f"{APP_ID}||dapr.internal.default.{APP_ID}.workflow||{instance}||"
+        found = self.redis.keys(re.sub(r"([\[\]*?\\])", r"\\\1", prefix) + "*")
+        return sorted(each.decode().removeprefix(prefix) for each in found)
+
+    def key(self, instance: str, row: str) -> str:
+        """Return the key of a row."""
+        return f"{APP_ID}||dapr.internal.default.{APP_ID}.workflow||{instance}||{row}"
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return the log of all the sidecar's lives."""
+        lines = [
+            line
+            for path in sorted(self.directory.glob("sidecar-*.log"))
+            for line in path.read_text().splitlines()
+            if line.startswith("{")
+        ]
+        return [json.loads(line) for line in lines]
+
+    def logged(self, text: str) -> int:
+        """Count the log lines whose message is `text`."""
+        return sum(each["event"] == text for each in self.log())
+
+
+def write_component(directory: Path, ttl_s: int) -> None:
+    """Write the component file at once, as an editor does that renames."""
+    directory.mkdir(exist_ok=True)
+    draft = directory / "statestore.draft"
+    draft.write_text(_COMPONENT.format(ttl_s=ttl_s))
+    draft.replace(directory / "statestore.yaml")
+
+
+@contextmanager
+def stack(directory: Path, profile: str, *, ttl_s: int = -1) -> Iterator[Stack]:
+    """Run a stack with its worker app."""
+    directory.mkdir(exist_ok=True)
+    (directory / "scheduler").mkdir(mode=0o700)
+    write_component(directory / "components", ttl_s)
+    grpc_port, http_port, scheduler_port = free_port(), free_port(), free_port()
+    with ExitStack() as closing:
+        _, redis_port = closing.enter_context(redis_server(directory))
+        _start_scheduler(closing, directory, profile, scheduler_port)
+        tap = Wiretap(f"127.0.0.1:{grpc_port}")
+        closing.callback(tap.close)
+        channel = grpc.insecure_channel(f"127.0.0.1:{tap.port}")
+        closing.callback(channel.close)
+        client = DaprWorkflowClient(host="127.0.0.1", port=str(tap.port))
+        closing.callback(client.close)
+        connection = redis.Redis(port=redis_port)
+        closing.callback(connection.close)
+        made = Stack(
+            directory=directory,
+            profile=profile,
+            redis=connection,
+            env={
+                "STATE_REDIS_HOST": f"127.0.0.1:{redis_port}",
+                "SIDECAR_APP_ID": APP_ID,
+                "SIDECAR_PROFILE": profile,
+                "SIDECAR_GRPC_PORT": str(grpc_port),
+                "SIDECAR_HTTP_PORT": str(http_port),
+                "SIDECAR_RESOURCES_PATH": str(directory / "components"),
+                "SIDECAR_SCHEDULER_ADDRESS": f"127.0.0.1:{scheduler_port}",
+            },
+            health_url=f"http://127.0.0.1:{http_port}/v1.0/healthz",
+            grpc_address=f"127.0.0.1:{grpc_port}",
+            tap=tap,
+            client=client,
+            stub=service_grpc.TaskHubSidecarServiceStub(channel),
+        )
+        closing.push(made._closing)
+        made.start_sidecar()
+        made.start_app()
+        yield made
+
+
+def _start_scheduler(closing: ExitStack, directory: Path, profile: str, port: int) -> None:
+    http_port = free_port()
+    env = {
+        "SCHEDULER_PORT": str(port),
+        "SCHEDULER_HTTP_PORT": str(http_port),
+        "SCHEDULER_DATA_DIR": str(directory / "scheduler"),
+        "SCHEDULER_PROFILE": profile,
+    }
+    url = f"http://127.0.0.1:{http_port}/healthz"
+    closing.enter_context(python_service("sidecar.scheduler", directory, env, url))

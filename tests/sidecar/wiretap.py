@@ -1,0 +1,137 @@
+"""A gRPC relay between app or client and sidecar that writes down every message it passes on."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from google.protobuf.json_format import MessageToDict
+
+from sidecar.protos import service_pb2
+
+_THREADS = 128
+# A call without a deadline has one beyond any clock.
+_LONGEST_S = 3600.0
+_SERVICE = service_pb2.DESCRIPTOR.services_by_name["TaskHubSidecarService"]
+_TYPES = {
+    f"/{_SERVICE.full_name}/{name}": (method.input_type._concrete_class, method.output_type)
+    for name, method in _SERVICE.methods_by_name.items()
+}
+# Between attempts to reach a sidecar that is being restarted.
+_RECONNECT = (
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 100),
+    ("grpc.so_reuseport", 0),
+)
+
+
+@dataclass(slots=True)
+class Message:
+    """One message, or one failed call, in the form of the recorded exchanges."""
+
+    at: float
+    direction: str
+    method: str
+    body: dict[str, Any] = field(default_factory=dict)
+    error: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def instance(self) -> str:
+        """Return the instance it is about."""
+        item = next(iter(self.body.values()), {}) if self.method == "GetWorkItems" else self.body
+        if not isinstance(item, dict):
+            return ""
+        of_activity = item.get("workflowInstance", {}).get("instanceId", "")
+        return str(item.get("instanceId") or of_activity)
+
+
+class Wiretap(grpc.GenericRpcHandler):
+    """Relays from a port of its own to a sidecar; `messages` is what it saw."""
+
+    def __init__(self, sidecar_address: str) -> None:
+        self.messages: list[Message] = []
+        self._lock = threading.Lock()
+        self._channel = grpc.insecure_channel(sidecar_address, options=_RECONNECT)
+        self._server = grpc.server(ThreadPoolExecutor(_THREADS), handlers=[self])
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self._server.start()
+
+    def close(self) -> None:
+        """End the relay."""
+        self._server.stop(0).wait()
+        self._channel.close()
+
+    def of(self, instance: str) -> list[Message]:
+        """Return the messages about an instance, answers to its calls included."""
+        with self._lock:
+            return [each for each in self.messages if each.instance == instance]
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        """Relay any call."""
+        method: str = details.method
+        if method.endswith("/GetWorkItems"):
+            return grpc.unary_stream_rpc_method_handler(self._stream(method))
+        return grpc.unary_unary_rpc_method_handler(self._unary(method))
+
+    def _unary(self, method: str) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+        call = self._channel.unary_unary(method)
+        request_type, response_type = _TYPES[method] if method in _TYPES else (None, None)
+        name = method.rpartition("/")[2]
+
+        def relay(request: bytes, context: grpc.ServicerContext) -> bytes:
+            asked = self._note("app->sidecar", name, request_type, request)
+            # A worker's first call waits for the sidecar, which spares its backoff of seconds.
+            remaining_s = context.time_remaining()
+            future = call.future(
+                request,
+                timeout=remaining_s if remaining_s and remaining_s < _LONGEST_S else None,
+                wait_for_ready=name == "Hello",
+            )
+            context.add_callback(future.cancel)
+            try:
+                response: bytes = future.result()
+            except grpc.FutureCancelledError:
+                context.abort(grpc.StatusCode.CANCELLED, "cancelled")
+            except grpc.RpcError as error:
+                self._fail(name, asked.instance, error)
+                context.abort(error.code(), error.details())
+            kind = None if response_type is None else response_type._concrete_class
+            answer = self._note("sidecar->app", name, kind, response)
+            answer.body.setdefault("instanceId", asked.instance)
+            return response
+
+        return relay
+
+    def _stream(self, method: str) -> Callable[[bytes, grpc.ServicerContext], Iterator[bytes]]:
+        call = self._channel.unary_stream(method)
+
+        def relay(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+            items = call(request)
+            context.add_callback(items.cancel)
+            try:
+                for item in items:
+                    self._note("sidecar->app", "GetWorkItems", service_pb2.WorkItem, item)
+                    yield item
+            except grpc.RpcError as error:
+                context.abort(error.code(), error.details())
+
+        return relay
+
+    def _note(self, direction: str, method: str, kind: Any, data: bytes) -> Message:
+        body = {} if kind is None else MessageToDict(
+            kind.FromString(data), preserving_proto_field_name=True
+        )
+        message = Message(time.time(), direction, method, body)
+        with self._lock:
+            self.messages.append(message)
+        return message
+
+    def _fail(self, method: str, instance: str, error: Any) -> None:
+        told = {"code": error.code().name, "details": error.details()}
+        message = Message(time.time(), "sidecar->app", method, {"instanceId": instance}, told)
+        with self._lock:
+            self.messages.append(message)
