@@ -1,6 +1,262 @@
-"""The `runaway` command."""
+"""The `runaway` command: parses, calls, prints, and ends with the documented exit code.
+
+0 as expected, 1 not as expected, 2 could not run or unknown, 3 stopped by the budget guard,
+130 stopped by the user.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from lab.errors import LabError, StoppedError, UsageError
+from lab.printing import print_findings, print_json, print_lines, print_problems, print_status
+
+_OK, _NOT_AS_EXPECTED, _COULD_NOT_RUN, _INTERRUPTED = 0, 1, 2, 130
+
+app = App(
+    name="runaway",
+    help="A crash-test lab and an airbag for durable LLM workflows.",
+    version=version("runaway"),
+    suppress_keyboard_interrupt=False,
+)
+
+_PORTS = Group("Ports")
+Json = Annotated[bool, Parameter(negative="", help="Print the result as JSON.")]
+PortText = Annotated[str | None, Parameter(group=_PORTS, show_default=False)]
+Text = str | None
+
+
+@app.command
+def up(
+    *,
+    detach: Annotated[bool, Parameter(negative="")] = False,
+    budget: Text = None,
+    cap: Text = None,
+    profile: Text = None,
+    call_s: Text = None,
+    app_port: PortText = None,
+    budget_port: PortText = None,
+    budget_redis_port: PortText = None,
+    control_port: PortText = None,
+    fake_llm_port: PortText = None,
+    scheduler_port: PortText = None,
+    scheduler_http_port: PortText = None,
+    sidecar_grpc_port: PortText = None,
+    sidecar_http_port: PortText = None,
+    state_redis_port: PortText = None,
+    json: Json = False,
+) -> int:
+    """Start the whole stack on fresh state, until Ctrl-C or `runaway down`.
+
+    Args:
+        detach: Leave it running in the background once it is ready.
+        budget: observe (count only, the default) or cap (refuse above --cap).
+        cap: Hard cap in US dollars, for example 1.50; means --budget cap.
+        profile: Version of Dapr to behave like: 1.16.1 (default), 1.16.2 or 1.18.3.
+        call_s: Seconds that each LLM call takes (default 0).
+        app_port: Workflow app (8999).
+        budget_port: Budget gateway (8002).
+        budget_redis_port: The budget's Redis (6380).
+        control_port: Control API of the lab (8900).
+        fake_llm_port: Fake LLM (8001).
+        scheduler_port: Scheduler, gRPC (50006).
+        scheduler_http_port: Scheduler, health (8082).
+        sidecar_grpc_port: Sidecar, gRPC (50001).
+        sidecar_http_port: Sidecar, HTTP (3500).
+        state_redis_port: Redis of the workflow state (6379).
+        json: Print the result as JSON.
+    """
+    from lab.up import run_up  # noqa: PLC0415  # each verb loads what it needs: help stays quick
+
+    ports = {
+        "app": app_port,
+        "budget": budget_port,
+        "budget_redis": budget_redis_port,
+        "control": control_port,
+        "fake_llm": fake_llm_port,
+        "scheduler": scheduler_port,
+        "scheduler_http": scheduler_http_port,
+        "sidecar_grpc": sidecar_grpc_port,
+        "sidecar_http": sidecar_http_port,
+        "state_redis": state_redis_port,
+    }
+    chosen = {"budget": budget, "cap": cap, "profile": profile, "call_s": call_s}
+    return run_up(chosen, ports, detach=detach, as_json=json)
+
+
+@app.command
+def down(*, json: Json = False) -> int:
+    """End the stack, and whatever a crash left of one."""
+    from lab.paths import stack_dir  # noqa: PLC0415
+    from lab.stack_client import take_down  # noqa: PLC0415
+
+    report = take_down(stack_dir())
+    if json:
+        print_json(asdict(report))
+    elif report.stopped:
+        print_lines("the stack is down")
+    elif report.leftovers:
+        print_lines(f"ended what a crash had left: pids {', '.join(map(str, report.leftovers))}")
+    else:
+        print_lines("nothing was running")
+    return _OK
+
+
+@app.command
+def status(*, json: Json = False) -> int:
+    """Show what runs, where, whether it answers, and what was spent so far."""
+    from lab.paths import stack_dir  # noqa: PLC0415
+    from lab.stack_client import require_stack, stack_status  # noqa: PLC0415
+
+    document = stack_status(require_stack(stack_dir()))
+    if json:
+        print_json(document)
+    else:
+        print_status(document)
+    return _OK if all(s["healthy"] for s in document["services"]) else _NOT_AS_EXPECTED
+
+
+@app.command
+def disrupt(kind: str, /, *, json: Json = False) -> int:
+    """Disrupt the running stack, and return when the disruption is over.
+
+    Args:
+        kind: sidecar-kill: SIGKILL the sidecar, start it again once the state has expired.
+        json: Print the result as JSON.
+    """
+    from lab.disruptions import DISRUPTIONS  # noqa: PLC0415
+    from lab.paths import stack_dir  # noqa: PLC0415
+    from lab.stack_client import disrupt_running, require_stack  # noqa: PLC0415
+
+    offered = [d.kind for d in DISRUPTIONS.values() if d.on_demand]
+    if kind not in offered:
+        raise UsageError([f"disrupt: unknown kind {kind!r}; known are: {', '.join(offered)}"])
+    record = disrupt_running(require_stack(stack_dir()), kind)
+    if json:
+        print_json(record)
+    else:
+        away_s = (record["ended_unix_ms"] - record["began_unix_ms"]) / 1000
+        print_lines(f"{kind}: over after {away_s:.1f} s")
+    return _OK
+
+
+@app.command
+def reproduce(
+    *,
+    scenario: str = "demo",
+    ttl: Text = None,
+    workflows: Text = None,
+    disrupt: Text = None,
+    profile: Text = None,
+    cap: Text = None,
+    observe: Text = None,
+    arm: Annotated[list[str] | None, Parameter(negative="")] = None,
+    seed: Text = None,
+    json: Json = False,
+) -> int:
+    """Run the incident and its cure side by side, judge, and write a report.
+
+    Exit codes: 0 as expected for that version of Dapr, 1 not as expected, 2 could not run or
+    unknown, 3 stopped by the budget guard.
+
+    Args:
+        scenario: A preset (demo) or a YAML file.
+        ttl: TTL of the workflow state in seconds, in place of the component file's.
+        workflows: How many workflows are started.
+        disrupt: sidecar-kill or none.
+        profile: Version of Dapr to behave like: 1.16.1, 1.16.2 or 1.18.3.
+        cap: Hard cap of arm cap in US dollars.
+        observe: Seconds to watch after the first activity ran again.
+        arm: off or cap; may be given more than once (default: both).
+        seed: Seed of the fake LLM's answers.
+        json: Print the result as JSON.
+    """
+    from lab.reproduce_command import run_reproduce  # noqa: PLC0415
+
+    overrides = {
+        "ttl_s": ("--ttl", ttl),
+        "workflows": ("--workflows", workflows),
+        "disrupt": ("--disrupt", disrupt),
+        "profile": ("--profile", profile),
+        "cap_usd": ("--cap", cap),
+        "observe_s": ("--observe", observe),
+        "arms": ("--arm", arm),
+        "seed": ("--seed", seed),
+    }
+    return run_reproduce(scenario, overrides, as_json=json)
+
+
+@app.command
+def doctor(*, json: Json = False) -> int:
+    """Say what this machine has, what it lacks, and what to do next."""
+    from lab.doctor import examine  # noqa: PLC0415
+
+    findings = examine()
+    missing = [f for f in findings if f.level == "missing"]
+    if json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        print_findings(findings)
+        print_lines("next: mend what is missing" if missing else "next: ./runaway reproduce")
+    return _COULD_NOT_RUN if missing else _OK
+
+
+@app.command
+def test(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> int:
+    """Run the tests with pytest.
+
+    Args:
+        arguments: Passed on to pytest.
+    """
+    from lab.checks import run_tests  # noqa: PLC0415
+
+    return run_tests(arguments)
+
+
+@app.command
+def check() -> int:
+    """Run ruff, mypy and the import rules, and say which of them failed."""
+    from lab.checks import CHECKS, run_checks  # noqa: PLC0415
+
+    failed = run_checks(print_lines)
+    if failed:
+        print_problems([f"failed: {', '.join(failed)}"])
+        return _NOT_AS_EXPECTED
+    print_lines(f"all {len(CHECKS)} checks passed")
+    return _OK
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; never shows a traceback for bad input."""
+    try:
+        if not arguments:
+            app.help_print()
+            return _COULD_NOT_RUN
+        result = app(
+            list(arguments),
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+    except CycloptsError as error:
+        print_problems([*str(error).strip().splitlines(), "`runaway --help` lists what there is"])
+        return _COULD_NOT_RUN
+    except UsageError as error:
+        print_problems(error.problems)
+        return _COULD_NOT_RUN
+    except (StoppedError, KeyboardInterrupt):
+        print_problems(["stopped"])
+        return _INTERRUPTED
+    except LabError as error:
+        print_problems(str(error).splitlines())
+        return _COULD_NOT_RUN
+    return result if isinstance(result, int) else _OK
 
 
 def main() -> None:
     """Run the command line."""
-    raise SystemExit("not built yet")
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,54 @@
+"""The one interface of all disruptions."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from lab.stack import Stack
+from lab.waiting import Waiter
+
+
+@dataclass(frozen=True, slots=True)
+class DisruptionRecord:
+    """What was done, and when, in Unix milliseconds.
+
+    Attributes:
+        began_unix_ms: the moment of the blow.
+        state_gone_unix_ms: when no key of a workflow was left; None when that was not awaited.
+        ended_unix_ms: when everything was back and ready.
+    """
+
+    kind: str
+    began_unix_ms: int
+    state_gone_unix_ms: int | None
+    ended_unix_ms: int
+
+
+class Disruption(Protocol):
+    """Something that can happen to a stack.
+
+    Attributes:
+        kind: its name on the command line and in the control API.
+        summary: one line for help and reports.
+        on_demand: whether `runaway disrupt` offers it.
+        loses_cache: whether the engine's memory of its workflows is lost.
+    """
+
+    @property
+    def kind(self) -> str: ...  # noqa: D102  # described above
+
+    @property
+    def summary(self) -> str: ...  # noqa: D102
+
+    @property
+    def on_demand(self) -> bool: ...  # noqa: D102
+
+    @property
+    def loses_cache(self) -> bool: ...  # noqa: D102
+
+    def apply(self, stack: Stack, waiter: Waiter, *, ttl_s: int | None) -> DisruptionRecord:
+        """Do it and return when it is over.
+
+        Raises:
+            DeadlineError: the state had not expired well after `ttl_s`.
+            CannotRunError: it needs state to expire and there is no TTL.
+        """

@@ -1,0 +1,101 @@
+"""Says what this machine has, what it lacks, and what to do next. Starts nothing."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from lab.components import read_ttl_s
+from lab.errors import LabError
+from lab.paths import COMPONENTS, stack_dir
+from lab.ports import Ports, flag_of, holder_of, is_free
+from lab.redis_binary import default_redis
+from lab.state_file import is_locked
+from lab.versions import installed_versions
+
+Level = Literal["ok", "missing", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        level: `ok`; `missing` when a verb can't work without it; `note` for what is optional.
+        next_step: what to do about it; empty when there is nothing to do.
+    """
+
+    name: str
+    level: Level
+    detail: str
+    next_step: str = ""
+
+
+def examine() -> list[Finding]:
+    """Look at everything."""
+    return [
+        _python(),
+        *_packages(),
+        _redis(),
+        _components(),
+        *_ports(),
+        *_optional_runtimes(),
+    ]
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    enough = sys.version_info >= (3, 11)
+    step = "" if enough else "install Python 3.11 or newer, or set RUNAWAY_PYTHON to one"
+    return Finding("python", "ok" if enough else "missing", f"{version} ({sys.executable})", step)
+
+
+def _packages() -> Iterator[Finding]:
+    for name, version in installed_versions().items():
+        if name in ("python", "system"):
+            continue
+        absent = version == "not installed"
+        step = "run ./runaway once: it installs the locked dependencies" if absent else ""
+        yield Finding(name, "missing" if absent else "ok", version, step)
+
+
+def _redis() -> Finding:
+    try:
+        found = default_redis()
+    except LabError as error:
+        first, _, rest = str(error).partition("\n")
+        return Finding("redis", "missing", first, rest)
+    return Finding("redis", "ok", f"{found.label}, {found.path}")
+
+
+def _components() -> Finding:
+    try:
+        ttl_s = read_ttl_s(COMPONENTS)
+    except LabError as error:
+        return Finding("state store", "missing", str(error), "restore dapr/components")
+    detail = "no ttlInSeconds: state never expires" if ttl_s is None else f"ttlInSeconds {ttl_s}"
+    return Finding("state store", "ok", detail)
+
+
+def _ports() -> Iterator[Finding]:
+    if is_locked(stack_dir()):
+        step = "`runaway status` shows it, `runaway down` ends it"
+        yield Finding("ports", "note", "a stack of ours runs and holds them", step)
+        return
+    taken = {name: port for name, port in asdict(Ports()).items() if not is_free(port)}
+    if not taken:
+        yield Finding("ports", "ok", "all default ports are free")
+    for name, port in taken.items():
+        step = f"`runaway up {flag_of(name)} PORT`; `reproduce` takes free ports anyway"
+        yield Finding(f"port {port}", "note", f"{name}: taken by {holder_of(port)}", step)
+
+
+def _optional_runtimes() -> Iterator[Finding]:
+    tools = {
+        "daprd": "real Dapr processes; `dapr init --slim` installs them",
+        "docker": "containers; see docs.docker.com",
+    }
+    for name, what in tools.items():
+        path = shutil.which(name)
+        yield Finding(name, "ok" if path else "note", path or f"not on PATH (only for {what})")

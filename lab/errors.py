@@ -1,0 +1,72 @@
+"""Everything that can go wrong in the lab, named by who can act on it.
+
+LabError
+├── UsageError            the user gave a bad value: every one is named
+├── StoppedError          the user asked the lab to stop
+└── CannotRunError        the lab could not do its work
+    ├── PortTakenError        another program holds a port
+    ├── RedisBinaryError      no usable Redis-protocol server
+    ├── StackRunningError     a stack runs already
+    ├── NoStackError          no stack runs
+    ├── ServiceFailedError    a service ended or never became ready
+    └── DeadlineError         something awaited did not happen in time
+"""
+
+from collections.abc import Sequence
+
+
+class LabError(Exception):
+    """Base of all; its text is what the user reads."""
+
+
+class UsageError(LabError):
+    """Bad input; `problems` names every bad value, one a line."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class StoppedError(LabError):
+    """Ctrl-C or SIGTERM arrived."""
+
+
+class CannotRunError(LabError):
+    """The lab could not do its work; nothing was learned."""
+
+
+class PortTakenError(CannotRunError):
+    """One or more ports are held by other programs."""
+
+
+class RedisBinaryError(CannotRunError):
+    """No Redis-protocol server of version 7.0 or newer was found."""
+
+
+class StackRunningError(CannotRunError):
+    """A stack runs already."""
+
+
+class NoStackError(CannotRunError):
+    """No stack runs."""
+
+
+class ServiceFailedError(CannotRunError):
+    """A service ended, or never became ready.
+
+    Attributes:
+        service: its name.
+        reason: what was seen, in words.
+        tail: the last lines of its log.
+    """
+
+    def __init__(self, service: str, reason: str, tail: str) -> None:
+        shown = tail or "(its log is empty)"
+        super().__init__(f"{service} {reason}; its last log lines:\n{shown}")
+        self.service = service
+        self.reason = reason
+        self.tail = tail
+
+
+class DeadlineError(CannotRunError):
+    """Something awaited did not happen in time."""

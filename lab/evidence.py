@@ -1,0 +1,189 @@
+"""What an arm saw, as plain records: the only input of the verdict and the report.
+
+All times are Unix milliseconds, all money integer nano-dollars. Unknown fields of the services'
+feeds are ignored, so that they may grow.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from lab.scenario import ArmName, Scenario
+
+
+def _nano(value: object) -> object:
+    return value["nano_usd"] if isinstance(value, Mapping) else value
+
+
+# The services show money as {"usd", "nano_usd"}.
+NanoUsd = Annotated[int, BeforeValidator(_nano)]
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, tolerant of fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Call(Record):
+    """One paid call, from the fake LLM's own journal."""
+
+    seq: int
+    started_unix_ms: int
+    ended_unix_ms: int
+    instance: str
+    activity: str
+    task_id: str
+    execution_id: str
+    nano_usd: int
+    duplicate: bool
+    status: str
+
+
+class Execution(Record):
+    """One ended execution of an activity, as the app saw it."""
+
+    seq: int
+    started_unix_ms: int
+    ended_unix_ms: int
+    instance: str
+    activity: str
+    task_id: Annotated[str, BeforeValidator(str)]
+    execution_id: str
+    run: int
+    outcome: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return what stays the same over the engine's redeliveries."""
+        return self.execution_id, self.task_id
+
+
+class Decision(Record):
+    """One decision of the budget gateway."""
+
+    seq: int
+    at_unix_ms: int
+    decision: str
+    code: str | None = None
+    scope: str | None = None
+    requested: NanoUsd
+
+
+class BudgetLine(Record):
+    """The state of one scope of the budget."""
+
+    scope: str
+    limit: NanoUsd | None
+    safety_limit: NanoUsd | None = None
+    spent: NanoUsd
+    reserved: NanoUsd
+    calls: int
+    refusals: int
+    cut_off_unix_ms: int | None = None
+
+
+class Spend(Record):
+    """Totals of the fake LLM."""
+
+    nano_usd: int
+    calls: int
+    duplicate_calls: int
+    unpriced_calls: int = 0
+    in_flight: int = 0
+
+
+class WorkflowEngine(Record):
+    """What the engine says of an instance."""
+
+    status: str
+
+
+class WorkflowApp(Record):
+    """What the app saw of an instance."""
+
+    executions: int
+    refusals: int = 0
+    in_flight: int
+    finished: bool
+
+
+class Workflow(Record):
+    """One workflow instance, from the app's feed."""
+
+    instance_id: str
+    started_unix_ms: int
+    engine: WorkflowEngine
+    app: WorkflowApp
+
+
+class KeyPoll(Record):
+    """Which workflows had state at one moment.
+
+    Attributes:
+        keys: instance to the number of its keys.
+        with_first_row: instances whose first history row was there.
+    """
+
+    t_unix_ms: int
+    keys: dict[str, int]
+    with_first_row: frozenset[str]
+
+
+class Disrupted(Record):
+    """When the blow fell and when all was back; see `lab.disruptions`."""
+
+    kind: str
+    began_unix_ms: int
+    state_gone_unix_ms: int | None
+    ended_unix_ms: int
+
+
+class LoadResult(Record):
+    """How Locust ended."""
+
+    exit_code: int | None
+    summary: dict[str, Any] | None = None
+    timeline: tuple[dict[str, Any], ...] = ()
+
+
+class ArmEvidence(Record):
+    """Everything one arm saw.
+
+    Attributes:
+        runtime: what the engine called itself.
+        in_flight_at_blow: LLM calls in flight in the last look before the disruption.
+        first_again_unix_ms: the first execution after the blow of something executed before.
+        observed_until_unix_ms: when the observation ended; what came later is draining.
+        missing: feeds that lost entries, or could not be read, with the reason.
+    """
+
+    arm: ArmName
+    scenario: Scenario
+    runtime: str
+    ttl_s: int | None
+    began_unix_ms: int
+    loaded_unix_ms: int
+    in_flight_at_blow: int
+    disrupted: Disrupted
+    first_again_unix_ms: int | None
+    observed_until_unix_ms: int
+    calls: tuple[Call, ...]
+    executions: tuple[Execution, ...]
+    decisions: tuple[Decision, ...]
+    ledger: tuple[dict[str, Any], ...]
+    spend: Spend
+    budget: BudgetLine
+    workflows: tuple[Workflow, ...]
+    keys: tuple[KeyPoll, ...]
+    load: LoadResult
+    missing: tuple[str, ...] = ()
+
+    @property
+    def limit_nano_usd(self) -> int | None:
+        """Return the limit that the gateway enforced."""
+        limits = [x for x in (self.budget.limit, self.budget.safety_limit) if x is not None]
+        if self.arm == "off":
+            return self.budget.safety_limit
+        return min(limits) if limits else None

@@ -1,0 +1,112 @@
+"""The Locust process of an arm: starts the workflows, watches them, writes timeline and summary."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.errors import CannotRunError, ServiceFailedError
+from lab.evidence import LoadResult
+from lab.paths import LOCUSTFILE
+from lab.processes import Child, Nursery, tail_of
+from lab.scenario import Scenario
+from lab.stack_config import StackConfig
+
+DRAIN_S = 1
+_END_GRACE_S = DRAIN_S + 15.0
+# What the locustfile ends with when it could not do its work, or the guard stopped it.
+_COULD_NOT_RUN, _GUARD = 2, 3
+
+
+@dataclass(slots=True)
+class Load:
+    """One Locust run.
+
+    Attributes:
+        run_id: workflow instances are called `<run_id>-<n>`.
+    """
+
+    config: StackConfig
+    scenario: Scenario
+    run_id: str
+    max_spend_usd: str | None
+    _child: Child | None = None
+    _exit_code: int | None = None
+    _folder: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._folder = self.config.directory
+
+    def start(self, nursery: Nursery, env: Mapping[str, str]) -> None:
+        """Start Locust."""
+        log = self.config.logs / "locust.log"
+        self._child = nursery.spawn("locust", self.command(), env=env, log=log)
+
+    def command(self) -> list[str]:
+        """Return the command line, as a user could type it."""
+        scenario, config = self.scenario, self.config
+        command = [
+            *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"),
+            *("--host", config.url("app"), "--expect", "any"),
+            *("--workflows", str(scenario.workflows)),
+            *("--start-rate", f"{scenario.start_rate_per_s:g}"),
+            *("--workflow", "agent", "--input", scenario.input.model_dump_json()),
+            *("--run-id", self.run_id, "--drain-timeout-s", str(DRAIN_S)),
+            *("--fake-llm-url", config.url("fake_llm"), "--budget-url", config.url("budget")),
+            *("--timeline", str(self._timeline), "--summary", str(self._summary)),
+        ]
+        if self.max_spend_usd is not None:
+            command += ["--max-spend-usd", self.max_spend_usd]
+        return command
+
+    def alive(self) -> None:
+        """Raise when Locust could not run, or its guard stopped the run."""
+        code = self._child.exit_code() if self._child else None
+        if code is None:
+            return
+        if code == _GUARD:
+            raise GuardStoppedError("the load's spending guard stopped the run")
+        if code == _COULD_NOT_RUN or code < 0:
+            tail = tail_of(self.config.logs / "locust.log")
+            raise ServiceFailedError("locust", f"ended by itself ({code})", tail)
+
+    def stop(self, nursery: Nursery) -> None:
+        """Ask Locust to end and wait until it has written its summary."""
+        if self._child is not None:
+            self._exit_code = nursery.end(self._child, grace_s=_END_GRACE_S)
+            self._child = None
+
+    def result(self) -> LoadResult:
+        """Return what Locust wrote."""
+        summary = _json_lines(self._summary)
+        return LoadResult(
+            exit_code=self._exit_code,
+            summary=summary[0] if summary else None,
+            timeline=tuple(_json_lines(self._timeline)),
+        )
+
+    @property
+    def _timeline(self) -> Path:
+        return self._folder / "load-timeline.ndjson"
+
+    @property
+    def _summary(self) -> Path:
+        return self._folder / "load-summary.json"
+
+
+class GuardStoppedError(CannotRunError):
+    """The budget guard stopped a run that was not meant to be stopped."""
+
+
+def _json_lines(path: Path) -> list[dict[str, Any]]:
+    try:
+        text = path.read_text()
+    except OSError:
+        return []
+    try:
+        whole = json.loads(text)
+    except ValueError:
+        return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+    return [whole]

@@ -1,0 +1,185 @@
+"""The named properties of an arm. *Always* must never break; *sometimes* must have happened."""
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from lab.evidence import ArmEvidence
+from lab.expectation import Again
+from lab.money import format_usd
+from lab.redelivery import Redelivery
+
+
+class Status(StrEnum):
+    """How a property came out."""
+
+    HELD = "held"
+    BROKEN = "broken"
+    HAPPENED = "happened"
+    NEVER_HAPPENED = "never happened"
+    NOT_APPLICABLE = "did not apply"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyResult:
+    """One property of one arm, with the figures that decided it."""
+
+    name: str
+    kind: Literal["always", "sometimes"]
+    arm: str
+    status: Status
+    detail: str
+
+
+def evaluate(
+    evidence: ArmEvidence, redelivery: Redelivery, expected: Again | None
+) -> tuple[PropertyResult, ...]:
+    """Return every property of one arm, those that did not apply included."""
+    return (
+        _usage_matches(evidence),
+        _budget_matches(evidence),
+        _no_overshoot(evidence),
+        _none_after_cut_off(evidence),
+        _expired_while_running(evidence),
+        _in_flight_at_blow(evidence, redelivery),
+        _cap_tripped(evidence, expected),
+    )
+
+
+def _always(name: str, evidence: ArmEvidence, *, held: bool, detail: str) -> PropertyResult:
+    status = Status.HELD if held else Status.BROKEN
+    return PropertyResult(name, "always", evidence.arm, status, detail)
+
+
+def _sometimes(name: str, evidence: ArmEvidence, *, happened: bool, detail: str) -> PropertyResult:
+    status = Status.HAPPENED if happened else Status.NEVER_HAPPENED
+    return PropertyResult(name, "sometimes", evidence.arm, status, detail)
+
+
+def settled_amounts(evidence: ArmEvidence) -> list[int]:
+    """Return what the gateway settled, call by call: the usage that its clients saw, priced."""
+    return [
+        int(entry["spent_nano_usd"]) for entry in evidence.ledger if entry.get("event") == "settle"
+    ]
+
+
+def _lost(evidence: ArmEvidence, *feeds: str) -> str | None:
+    lost = [line for line in evidence.missing if line.split(":")[0] in feeds]
+    return "; ".join(lost) or None
+
+
+def _usage_matches(evidence: ArmEvidence) -> PropertyResult:
+    name = "the LLM's ledger is the sum of the usage that clients saw"
+    if lost := _lost(evidence, "calls", "ledger"):
+        return PropertyResult(name, "always", evidence.arm, Status.UNKNOWN, lost)
+    served = Counter(call.nano_usd for call in evidence.calls)
+    settled = Counter(settled_amounts(evidence))
+    journal = sum(call.nano_usd for call in evidence.calls)
+    held = served == settled and journal == evidence.spend.nano_usd
+    detail = (
+        f"{served.total()} calls served for {format_usd(journal)}, "
+        f"{settled.total()} settled for {format_usd(sum(settled_amounts(evidence)))}, "
+        f"ledger {format_usd(evidence.spend.nano_usd)}"
+    )
+    return _always(name, evidence, held=held, detail=detail)
+
+
+def _budget_matches(evidence: ArmEvidence) -> PropertyResult:
+    spent, served = evidence.budget.spent, evidence.spend.nano_usd
+    held = spent == served and evidence.budget.reserved == 0
+    detail = (
+        f"budget {format_usd(spent)} spent and {format_usd(evidence.budget.reserved)} held, "
+        f"LLM {format_usd(served)}"
+    )
+    name = "the budget's ledger equals the LLM's"
+    return _always(name, evidence, held=held, detail=detail)
+
+
+def highest_spend(evidence: ArmEvidence) -> int:
+    """Return the highest spend that any witness saw at any moment."""
+    seen = [int(line["nano_usd"]) for line in evidence.load.timeline if "nano_usd" in line]
+    journal = sum(call.nano_usd for call in evidence.calls)
+    return max([evidence.spend.nano_usd, evidence.budget.spent, journal, *seen])
+
+
+def _no_overshoot(evidence: ArmEvidence) -> PropertyResult:
+    name = "spend is never above the limit"
+    limit = evidence.limit_nano_usd
+    if limit is None:
+        reason = "no limit was set"
+        return PropertyResult(name, "always", evidence.arm, Status.NOT_APPLICABLE, reason)
+    highest = highest_spend(evidence)
+    over = max(0, highest - limit)
+    detail = f"highest {format_usd(highest)} of {format_usd(limit)}, overshoot {format_usd(over)}"
+    return _always(name, evidence, held=over == 0, detail=detail)
+
+
+def _none_after_cut_off(evidence: ArmEvidence) -> PropertyResult:
+    name = "no call as large as a refused one is served after it"
+    if lost := _lost(evidence, "decisions"):
+        return PropertyResult(name, "always", evidence.arm, Status.UNKNOWN, lost)
+    least_refused: int | None = None
+    late = 0
+    for decision in sorted(evidence.decisions, key=lambda d: d.seq):
+        if decision.decision == "deny" and decision.code == "budget_exceeded":
+            refused = decision.requested
+            least_refused = refused if least_refused is None else min(least_refused, refused)
+        elif decision.decision == "allow" and least_refused is not None:
+            late += decision.requested >= least_refused
+    if least_refused is None:
+        reason = "nothing was refused for good"
+        return PropertyResult(name, "always", evidence.arm, Status.NOT_APPLICABLE, reason)
+    detail = f"{late} such calls after the first refusal (smallest {format_usd(least_refused)})"
+    return _always(name, evidence, held=late == 0, detail=detail)
+
+
+def expiries(evidence: ArmEvidence) -> dict[str, int]:
+    """Return when state of a workflow was first seen gone while it had not finished.
+
+    Gone means its first history row, which Redis expires first, or every key; it counts only when
+    the workflow had that state before and went on afterwards or never finished.
+    """
+    finished = {w.instance_id for w in evidence.workflows if w.app.finished}
+    last_start: dict[str, int] = {}
+    for execution in evidence.executions:
+        known = last_start.get(execution.instance, 0)
+        last_start[execution.instance] = max(known, execution.started_unix_ms)
+    had: set[str] = set()
+    gone: dict[str, int] = {}
+    for poll in evidence.keys:
+        for instance in had - poll.with_first_row - gone.keys():
+            went_on = last_start.get(instance, 0) > poll.t_unix_ms
+            if went_on or instance not in finished:
+                gone[instance] = poll.t_unix_ms
+        had |= poll.with_first_row
+    return gone
+
+
+def _expired_while_running(evidence: ArmEvidence) -> PropertyResult:
+    gone = expiries(evidence)
+    detail = f"{len(gone)} of {len(evidence.workflows)} workflows lost state before they finished"
+    name = "state expired while a workflow ran"
+    return _sometimes(name, evidence, happened=bool(gone), detail=detail)
+
+
+def _in_flight_at_blow(evidence: ArmEvidence, redelivery: Redelivery) -> PropertyResult:
+    name = "an activity was in flight at the disruption"
+    if evidence.scenario.disrupt == "none":
+        reason = "nothing was disrupted"
+        return PropertyResult(name, "sometimes", evidence.arm, Status.NOT_APPLICABLE, reason)
+    if lost := _lost(evidence, "executions"):
+        return PropertyResult(name, "sometimes", evidence.arm, Status.UNKNOWN, lost)
+    count = len(redelivery.activities)
+    return _sometimes(name, evidence, happened=count > 0, detail=f"{count} were")
+
+
+def _cap_tripped(evidence: ArmEvidence, expected: Again | None) -> PropertyResult:
+    name = "the cap tripped"
+    if evidence.arm != "cap" or expected is not Again.ENDLESS:
+        reason = "no cap" if evidence.arm != "cap" else "no runaway is expected"
+        return PropertyResult(name, "sometimes", evidence.arm, Status.NOT_APPLICABLE, reason)
+    refused = [d for d in evidence.decisions if d.code == "budget_exceeded"]
+    detail = f"{len(refused)} calls refused at {format_usd(evidence.limit_nano_usd or 0)}"
+    return _sometimes(name, evidence, happened=bool(refused), detail=detail)

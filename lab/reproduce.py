@@ -1,0 +1,169 @@
+"""Runs all arms of a scenario side by side, judges them, and keeps what they saw."""
+
+import random
+import shlex
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from lab.arm import ArmPlan, run_arm
+from lab.components import copy_with_ttl
+from lab.errors import LabError, StoppedError
+from lab.evidence import ArmEvidence
+from lab.load import GuardStoppedError
+from lab.paths import COMPONENTS, runs_dir
+from lab.ports import free_ports
+from lab.processes import Nursery
+from lab.report import write_report
+from lab.run_directory import RunDirectory
+from lab.runtimes import make_runtime
+from lab.scenario import ArmName, Scenario
+from lab.stack_config import StackConfig
+from lab.verdict import ExitCode, Verdict, failed, judge
+from lab.versions import installed_versions
+from lab.waiting import Waiter
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    verdict: Verdict
+    status: Literal["complete", "failed", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A run that ended, one way or another."""
+
+    verdict: Verdict
+    directory: Path
+
+
+def reproduce(
+    scenario: Scenario,
+    stopped: threading.Event,
+    say: Callable[[str, str], None],
+    arguments: Sequence[str],
+) -> RunResult:
+    """Run a scenario.
+
+    Args:
+        scenario: what to do.
+        stopped: set to end everything early.
+        say: told (arm, what it waits for).
+        arguments: the command line, kept so that the run can be repeated.
+
+    Raises:
+        RedisBinaryError: no Redis-protocol server; nothing was started.
+    """
+    directory = RunDirectory.create(runs_dir(), scenario.name, datetime.now(UTC))
+    plans = _plans(scenario, directory)
+    runtime = make_runtime(plans[0].config)
+    head = _head(scenario, directory, arguments)
+    directory.begin(scenario, head)
+    abandoned = threading.Event()
+    try:
+        with Nursery() as nursery:
+            evidence = _run_all(
+                plans,
+                lambda plan: run_arm(
+                    plan,
+                    runtime,
+                    nursery,
+                    Waiter(abandoned, say=lambda text: say(plan.arm, text)),
+                ),
+                stopped,
+                abandoned,
+            )
+        end = _End(judge(evidence), "complete")
+    except StoppedError:
+        text = "the run was stopped before it was over"
+        evidence, end = [], _End(failed(text, ExitCode.INTERRUPTED), "interrupted")
+    except GuardStoppedError as error:
+        evidence, end = [], _End(failed(str(error), ExitCode.GUARD_STOPPED), "failed")
+    except LabError as error:
+        evidence, end = [], _End(failed(str(error)), "failed")
+    _keep(directory, evidence, head, end)
+    return RunResult(end.verdict, directory.path)
+
+
+def _plans(scenario: Scenario, directory: RunDirectory) -> list[ArmPlan]:
+    # Ports are no part of what a seed repeats: two runs at once must differ in them.
+    rng, taken = random.SystemRandom(), set[int]()
+    components = directory.path / "components"
+    copy_with_ttl(COMPONENTS, components, scenario.ttl_s)
+    plans = []
+    for arm in scenario.arms:
+        config = StackConfig(
+            directory=directory.arm(arm),
+            components=components,
+            ports=free_ports(rng, taken),
+            runtime=scenario.runtime,
+            profile=scenario.profile,
+            budget_mode="cap" if arm == "cap" else "observe",
+            cap_usd=scenario.cap_usd if arm == "cap" else None,
+            safety_cap_usd=scenario.safety_cap_usd,
+            ttft_s=scenario.call_s,
+            seed=scenario.seed,
+        )
+        plans.append(ArmPlan(arm, scenario, config, _run_id(arm, directory.path)))
+    return plans
+
+
+def _run_id(arm: ArmName, path: Path) -> str:
+    stamp = path.name.partition("-")[0].lower()
+    return f"{arm}-{stamp}"
+
+
+def _run_all(
+    plans: Sequence[ArmPlan],
+    run: Callable[[ArmPlan], ArmEvidence],
+    stopped: threading.Event,
+    abandoned: threading.Event,
+) -> list[ArmEvidence]:
+    """Run the arms in threads; the first that fails, or a stop, ends the others."""
+    with ThreadPoolExecutor(len(plans), thread_name_prefix="arm") as pool:
+        futures: list[Future[ArmEvidence]] = [pool.submit(run, plan) for plan in plans]
+        pending = set(futures)
+        while pending:
+            done, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
+            if stopped.is_set() or any(future.exception() for future in done):
+                abandoned.set()
+    _raise_cause(futures, stopped)
+    return [future.result() for future in futures]
+
+
+def _raise_cause(futures: Sequence[Future[ArmEvidence]], stopped: threading.Event) -> None:
+    errors = [error for future in futures if (error := future.exception()) is not None]
+    causes = [error for error in errors if not isinstance(error, StoppedError)]
+    if stopped.is_set():
+        raise StoppedError("stopped")
+    if causes:
+        raise causes[0]
+
+
+def _head(scenario: Scenario, directory: RunDirectory, arguments: Sequence[str]) -> dict[str, Any]:
+    return {
+        "run": directory.path.name,
+        "began": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(["./runaway", *arguments]),
+        "versions": installed_versions(),
+        "scenario": scenario.model_dump(mode="json"),
+    }
+
+
+def _keep(
+    directory: RunDirectory, evidence: Sequence[ArmEvidence], head: dict[str, Any], end: _End
+) -> None:
+    arms = head["scenario"]["arms"]
+    directory.keep_logs(arms)
+    directory.keep_evidence(evidence)
+    directory.end(head, end.verdict, end.status)
+    write_report(directory.path / "report.html", head, end.verdict, end.status)
+    for arm in arms:
+        shutil.rmtree(directory.path / "arms" / arm / "data", ignore_errors=True)
+    directory.make_latest()

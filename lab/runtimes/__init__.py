@@ -1,0 +1,20 @@
+"""The kinds of workflow engine that a stack can run on: one a module."""
+
+from lab.redis_binary import default_redis
+from lab.runtimes.base import Runtime
+from lab.runtimes.embedded import EmbeddedRuntime
+from lab.stack_config import StackConfig
+
+
+def make_runtime(config: StackConfig) -> Runtime:
+    """Return the runtime that a configuration asks for.
+
+    Raises:
+        RedisBinaryError: it needs a Redis-protocol server and there is none.
+    """
+    match config.runtime:
+        case "embedded":
+            return EmbeddedRuntime(default_redis())
+
+
+__all__ = ["EmbeddedRuntime", "Runtime", "make_runtime"]

@@ -1,0 +1,152 @@
+"""A scenario: what one run does. Validated as a whole, so that every bad field is named at once."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from lab.disruptions import DISRUPTIONS
+from lab.errors import UsageError
+from lab.expectation import KNOWN_PROFILES
+from lab.money import parse_usd
+
+ArmName = Literal["off", "cap"]
+_PRESETS = Path(__file__).parent / "scenarios"
+
+
+def _money(value: object) -> str:
+    # YAML reads 1.50 as a float; its text is what the user wrote, up to trailing zeros.
+    text = str(value).strip().removeprefix("$")
+    parse_usd(text)
+    return text
+
+
+def _kind(value: str) -> str:
+    if value not in DISRUPTIONS:
+        raise ValueError(f"must be one of {', '.join(DISRUPTIONS)}")
+    return value
+
+
+def _profile(value: object) -> str:
+    if str(value) not in KNOWN_PROFILES:
+        raise ValueError(f"must be one of {', '.join(KNOWN_PROFILES)}")
+    return str(value)
+
+
+Money = Annotated[str, BeforeValidator(_money)]
+
+
+class AgentInput(BaseModel):
+    """Input of the `agent` workflow."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = Field(30, ge=1, le=1000)
+    pause_s: float = Field(0.5, ge=0, le=3600)
+    prompt_tokens: int = Field(400, ge=1, le=100_000)
+    max_tokens: int = Field(200, ge=1, le=100_000)
+    retry: Literal["none", "incident"] = "none"
+
+
+class Scenario(BaseModel):
+    """One scenario.
+
+    Attributes:
+        ttl_s: TTL for the run's copy of the state store component; None: that of the file.
+        workflows: how many are started in all.
+        start_rate_per_s: starts a second.
+        call_s: how long one LLM call takes (time to first token), seconds.
+        observe_s: how long the arm is watched after the first re-execution.
+        cap_usd: hard cap of arm `cap`, exact decimal dollars.
+        safety_cap_usd: the gateway's safety stop in arm `off`, far above what is expected.
+        in_flight_share: share of the workflows that must have an activity in flight before the
+            disruption.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field("custom", pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    runtime: Literal["embedded"] = "embedded"
+    profile: Annotated[str, BeforeValidator(_profile)] = "1.16.1"
+    disrupt: Annotated[str, BeforeValidator(str), BeforeValidator(_kind)] = "sidecar-kill"
+    arms: tuple[ArmName, ...] = Field(("off", "cap"), min_length=1)
+    ttl_s: int | None = Field(None, ge=1, le=86_400)
+    workflows: int = Field(8, ge=1, le=500)
+    start_rate_per_s: float = Field(8, gt=0, le=1000)
+    input: AgentInput = AgentInput()
+    call_s: float = Field(2.0, ge=0.1, le=600)
+    observe_s: float = Field(25.0, ge=1, le=7 * 86_400)
+    in_flight_share: float = Field(0.75, gt=0, le=1)
+    cap_usd: Money = "1.50"
+    safety_cap_usd: Money = "1000"
+    seed: int = Field(1, ge=0, le=2**31)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Scenario":
+        if len(set(self.arms)) != len(self.arms):
+            raise ValueError("arms: each arm may be named once")
+        if parse_usd(self.cap_usd) >= parse_usd(self.safety_cap_usd):
+            raise ValueError("safety_cap_usd: must be above cap_usd")
+        return self
+
+
+def preset_names() -> list[str]:
+    """Return the names of the scenarios that come with the lab."""
+    return sorted(path.stem for path in _PRESETS.glob("*.yaml"))
+
+
+def load_scenario(source: str, overrides: Mapping[str, Any], flags: Mapping[str, str]) -> Scenario:
+    """Return a preset or a scenario file with the command line's choices laid over it.
+
+    Args:
+        source: a preset's name, or the path of a YAML file.
+        overrides: field to value; None leaves the field alone.
+        flags: field to the option that set it, for the error lines.
+
+    Raises:
+        UsageError: naming every bad field, or that there is no such scenario.
+    """
+    document = _read(source)
+    chosen = {field: value for field, value in overrides.items() if value is not None}
+    try:
+        return Scenario.model_validate({**document, **chosen})
+    except ValidationError as error:
+        raise UsageError(_problems(error, source, {f: flags[f] for f in chosen})) from None
+
+
+def _read(source: str) -> dict[str, Any]:
+    is_preset = source in preset_names()
+    path = _PRESETS / f"{source}.yaml" if is_preset else Path(source)
+    try:
+        document = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        known = ", ".join(preset_names())
+        raise UsageError([f"scenario {source!r}: no such file, and no preset ({known})"]) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError([f"scenario {source}: cannot be read as YAML: {error}"]) from None
+    if not isinstance(document, dict):
+        raise UsageError([f"scenario {source}: must be a mapping of fields to values"])
+    fallback = re.sub(r"[^a-z0-9-]", "-", path.stem.lower()).strip("-")[:40] or "custom"
+    return {"name": fallback, **document}
+
+
+def _problems(error: ValidationError, source: str, flags: Mapping[str, str]) -> list[str]:
+    problems = []
+    for entry in error.errors(include_url=False):
+        location = [str(part) for part in entry["loc"]]
+        top = location[0] if location else ""
+        where = flags.get(top) or f"scenario {source}: {'.'.join(location)}".rstrip(": ")
+        message = str(entry["msg"]).removeprefix("Value error, ")
+        shown = "" if isinstance(entry["input"], dict) else f" (got {entry['input']!r})"
+        problems.append(f"{where}: {message}{shown}")
+    return problems

@@ -1,0 +1,70 @@
+"""What a service of a stack is: its command, its settings, and how to see that it is ready."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import httpx
+import redis
+
+
+class Ready(Protocol):
+    """Tells whether a service can be used."""
+
+    def __call__(self) -> bool:
+        """Ask once; never wait longer than a second or two."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReady:
+    """Ready when `url` answers below 400 and its JSON holds `expect`."""
+
+    url: str
+    expect: tuple[tuple[str, str], ...] = ()
+
+    def __call__(self) -> bool:
+        """Ask once."""
+        try:
+            answer = httpx.get(self.url, timeout=2, trust_env=False)
+            if answer.is_error:
+                return False
+            body = answer.json() if self.expect else {}
+        except (httpx.TransportError, ValueError):
+            return False
+        return all(body.get(key) == value for key, value in self.expect)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisReady:
+    """Ready when the server answers PING."""
+
+    port: int
+
+    def __call__(self) -> bool:
+        """Ask once."""
+        client = redis.Redis(host="127.0.0.1", port=self.port, socket_timeout=1)
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+        finally:
+            client.close()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """One service of a stack.
+
+    Attributes:
+        needs: services that must be ready before this one is started.
+        env: settings, laid over the stack's own environment.
+        address: what a user or another service connects to.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    ready: Ready
+    address: str
+    needs: tuple[str, ...] = ()
+    ready_timeout_s: float = 30.0

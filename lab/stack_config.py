@@ -1,0 +1,51 @@
+"""What a stack is made of: every choice that changes how it behaves."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from lab.ports import Ports
+
+APP_ID = "workflow-app"
+NAMESPACE = "default"
+
+
+class StackConfig(BaseModel):
+    """One stack; money is decimal text, as the services' settings take it.
+
+    Attributes:
+        directory: where its data, logs and state are kept.
+        components: folder of Dapr component files that the sidecar reads.
+        ttft_s: time to first token of the fake LLM, seconds.
+        inherit_settings: pass on service settings (`BUDGET_…` and so on) of the caller's
+            environment; a run that is to be repeated takes none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    directory: Path
+    components: Path
+    ports: Ports = Ports()
+    runtime: Literal["embedded"] = "embedded"
+    profile: str = "1.16.1"
+    budget_mode: Literal["observe", "cap"] = "cap"
+    cap_usd: str | None = None
+    safety_cap_usd: str | None = None
+    ttft_s: float = 0.0
+    seed: int = 1
+    inherit_settings: bool = False
+
+    @property
+    def logs(self) -> Path:
+        """Return the folder of log files, one a service."""
+        return self.directory / "logs"
+
+    @property
+    def data(self) -> Path:
+        """Return the folder of what the services store."""
+        return self.directory / "data"
+
+    def url(self, name: str) -> str:
+        """Return the HTTP address of the service that listens on port `name`."""
+        return f"http://127.0.0.1:{getattr(self.ports, name)}"

@@ -1,0 +1,89 @@
+"""What `runaway up` was asked for, checked as a whole before anything starts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from lab.errors import UsageError
+from lab.expectation import KNOWN_PROFILES
+from lab.money import parse_usd
+from lab.paths import COMPONENTS
+from lab.ports import Ports, flag_of
+from lab.stack_config import StackConfig
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class UpOptions(BaseModel):
+    """The options, with their defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    budget: Literal["observe", "cap"] = "observe"
+    cap: str | None = None
+    profile: str = "1.16.1"
+    call_s: float = Field(0.0, ge=0, le=600)
+    ports: dict[str, Port] = Field(default_factory=dict)
+
+    @field_validator("cap")
+    @classmethod
+    def _is_money(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        text = value.strip().removeprefix("$")
+        parse_usd(text)
+        return text
+
+    @field_validator("profile")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if value not in KNOWN_PROFILES:
+            raise ValueError(f"must be one of {', '.join(KNOWN_PROFILES)}")
+        return value
+
+    @model_validator(mode="after")
+    def _cap_fits_mode(self) -> "UpOptions":
+        if self.budget == "cap" and self.cap is None:
+            raise ValueError("--budget cap needs --cap USD")
+        return self
+
+    def config(self, directory: Path) -> StackConfig:
+        """Return the stack that was asked for."""
+        return StackConfig(
+            directory=directory,
+            components=COMPONENTS,
+            ports=Ports(**self.ports),
+            profile=self.profile,
+            budget_mode=self.budget,
+            cap_usd=self.cap,
+            ttft_s=self.call_s,
+            inherit_settings=True,
+        )
+
+
+def parse_up_options(chosen: Mapping[str, Any], ports: Mapping[str, str | None]) -> UpOptions:
+    """Check the command line's values; None is a value that was not given.
+
+    Raises:
+        UsageError: naming every bad one.
+    """
+    given = {name: value for name, value in chosen.items() if value is not None}
+    if "cap" in given:
+        given.setdefault("budget", "cap")
+    wanted = {name: port for name, port in ports.items() if port is not None}
+    try:
+        return UpOptions.model_validate({**given, "ports": wanted})
+    except ValidationError as error:
+        raise UsageError([_problem(dict(entry)) for entry in error.errors()]) from None
+
+
+def _problem(entry: Mapping[str, Any]) -> str:
+    location = [str(part) for part in entry["loc"]]
+    message = str(entry["msg"]).removeprefix("Value error, ")
+    if not location:
+        return message
+    is_port = location[0] == "ports" and len(location) > 1
+    flag = flag_of(location[1]) if is_port else f"--{location[0].replace('_', '-')}"
+    return f"{flag}: {message} (got {entry['input']!r})"

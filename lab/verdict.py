@@ -1,0 +1,195 @@
+"""Judges a run from what its arms saw: a pure function, with three answers.
+
+A run in which nothing happened can't pass: what had to happen and did not makes it UNKNOWN.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from lab.disruptions import DISRUPTIONS
+from lab.evidence import ArmEvidence
+from lab.expectation import Again, expected_again
+from lab.money import format_rate, format_usd
+from lab.properties import PropertyResult, Status, evaluate
+from lab.rates import Rates, rates
+from lab.redelivery import Redelivery, measure
+
+# A scheduler under load fires late; never so late that a period of its own is lost.
+_LATE_FACTOR = 1.3
+_LATE_MS = 200
+GUARD_EXIT_CODE = 3
+
+
+class Outcome(StrEnum):
+    """The first word of the verdict."""
+
+    REPRODUCED = "REPRODUCED"
+    NOT_REPRODUCED = "NOT REPRODUCED"
+    UNKNOWN = "UNKNOWN"
+
+
+class ExitCode(IntEnum):
+    """What the command ends with."""
+
+    AS_EXPECTED = 0
+    NOT_AS_EXPECTED = 1
+    UNKNOWN = 2
+    GUARD_STOPPED = 3
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class ArmJudgement:
+    """What one arm showed."""
+
+    evidence: ArmEvidence
+    redelivery: Redelivery
+    rates: Rates
+    properties: tuple[PropertyResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to *is this safe?*.
+
+    Attributes:
+        sentence: one sentence with numbers.
+        reasons: why it is not as expected, or unknown; empty when all is as expected.
+    """
+
+    outcome: Outcome
+    sentence: str
+    exit_code: ExitCode
+    expected: Again | None
+    reasons: tuple[str, ...]
+    arms: tuple[ArmJudgement, ...]
+
+
+def judge(arms: Sequence[ArmEvidence]) -> Verdict:
+    """Return the verdict of a run whose arms all ended."""
+    scenario = arms[0].scenario
+    loses_cache = DISRUPTIONS[scenario.disrupt].loses_cache
+    expected = expected_again(scenario.profile, loses_cache=loses_cache)
+    judged = tuple(_judge_arm(arm, expected) for arm in arms)
+    unknown = _unknown_reasons(judged, expected)
+    outcome = Outcome.UNKNOWN if unknown else _outcome(judged)
+    surprises = unknown or _surprises(judged, expected)
+    code = _exit_code(judged, outcome, surprises)
+    return Verdict(outcome, _sentence(judged, outcome), code, expected, tuple(surprises), judged)
+
+
+def failed(reason: str, code: ExitCode = ExitCode.UNKNOWN) -> Verdict:
+    """Return the verdict of a run that could not be brought to its end."""
+    return Verdict(Outcome.UNKNOWN, reason, code, None, (reason,), ())
+
+
+def _judge_arm(evidence: ArmEvidence, expected: Again | None) -> ArmJudgement:
+    redelivery = measure(evidence)
+    properties = evaluate(evidence, redelivery, expected)
+    return ArmJudgement(evidence, redelivery, rates(evidence), properties)
+
+
+def _unknown_reasons(judged: Sequence[ArmJudgement], expected: Again | None) -> list[str]:
+    reasons = [
+        f"arm {p.arm}: “{p.name}” {p.status} ({p.detail})"
+        for arm in judged
+        for p in arm.properties
+        if p.status in (Status.NEVER_HAPPENED, Status.UNKNOWN)
+    ]
+    if expected is None:
+        reasons.append(f"nobody knows what {judged[0].evidence.scenario.profile} should do")
+    return reasons
+
+
+def _outcome(judged: Sequence[ArmJudgement]) -> Outcome:
+    ran_away = all(arm.redelivery.endless > 0 for arm in judged)
+    return Outcome.REPRODUCED if ran_away else Outcome.NOT_REPRODUCED
+
+
+def _surprises(judged: Sequence[ArmJudgement], expected: Again | None) -> list[str]:
+    surprises = [
+        f"arm {p.arm}: “{p.name}” is {p.status}: {p.detail}"
+        for arm in judged
+        for p in arm.properties
+        if p.status is Status.BROKEN
+    ]
+    for arm in judged:
+        name, seen = arm.evidence.arm, arm.redelivery
+        # With nothing disrupted there may have been nothing in flight at that moment.
+        if seen.kind is not expected and seen.activities:
+            surprises.append(f"arm {name}: expected {expected}, saw {_seen_again(seen)}")
+        elif expected is Again.ENDLESS and not keeps_pace(seen):
+            surprises.append(
+                f"arm {name}: expected one execution per {_seconds(seen.expected_period_ms)}, "
+                f"saw one per {_seconds(seen.period_ms)}"
+            )
+    return surprises
+
+
+def keeps_pace(seen: Redelivery) -> bool:
+    """Tell whether executions come at least once per max(1 s, activity time)."""
+    if seen.period_ms is None or seen.expected_period_ms is None:
+        return False
+    return seen.period_ms <= seen.expected_period_ms * _LATE_FACTOR + _LATE_MS
+
+
+def _exit_code(
+    judged: Sequence[ArmJudgement], outcome: Outcome, surprises: Sequence[str]
+) -> ExitCode:
+    if any(_guard_stopped(arm.evidence) for arm in judged):
+        return ExitCode.GUARD_STOPPED
+    if outcome is Outcome.UNKNOWN:
+        return ExitCode.UNKNOWN
+    return ExitCode.NOT_AS_EXPECTED if surprises else ExitCode.AS_EXPECTED
+
+
+def _guard_stopped(evidence: ArmEvidence) -> bool:
+    safety = evidence.arm == "off" and evidence.budget.cut_off_unix_ms is not None
+    return safety or evidence.load.exit_code == GUARD_EXIT_CODE
+
+
+def _seen_again(seen: Redelivery) -> str:
+    total = len(seen.activities)
+    counts = [f"{sum(1 for a in seen.activities if a.kind is k)} {k}" for k in Again]
+    return f"{', '.join(c for c in counts if not c.startswith('0 '))} of {total} in flight"
+
+
+def _seconds(period_ms: float | None) -> str:
+    return "no time measured" if period_ms is None else f"{period_ms / 1000:.2f} s"
+
+
+def _sentence(judged: Sequence[ArmJudgement], outcome: Outcome) -> str:
+    first = judged[0]
+    scenario, seen = first.evidence.scenario, first.redelivery
+    when = (
+        "while the state expired"
+        if scenario.disrupt == "none"
+        else f"at the {scenario.disrupt.replace('-', ' ')}"
+    )
+    head = f"On {first.evidence.runtime}, of {len(seen.activities)} activities in flight {when}, "
+    if outcome is Outcome.REPRODUCED:
+        what = f"{seen.endless} ran again without end, one execution per {_seconds(seen.period_ms)}"
+    elif seen.kind is Again.ONCE:
+        what = "each ran exactly once more"
+    elif seen.kind is Again.NEVER:
+        what = "none ran again"
+    else:
+        what = f"were seen: {_seen_again(seen)}"
+    return head + what + "".join(_spending(arm, outcome) for arm in judged) + "."
+
+
+def _spending(arm: ArmJudgement, outcome: Outcome) -> str:
+    spent = format_usd(arm.evidence.spend.nano_usd)
+    limit = arm.evidence.limit_nano_usd
+    if outcome is Outcome.NOT_REPRODUCED:
+        return f"; arm {arm.evidence.arm} spent {spent}"
+    if arm.evidence.arm == "cap" and limit is not None:
+        return (
+            f"; the cap of {format_usd(limit)} held spend at {spent} while the engine went on "
+            f"with {arm.rates.executions_per_s:.1f} executions/s against refusals"
+        )
+    return (
+        f"; without a cap {spent} were spent, rising by "
+        f"{format_rate(arm.rates.nano_usd_per_hour)}/h"
+    )
