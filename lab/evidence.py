@@ -18,6 +18,8 @@ def _nano(value: object) -> object:
 
 # The services show money as {"usd", "nano_usd"}.
 NanoUsd = Annotated[int, BeforeValidator(_nano)]
+MaybeNanoUsd = Annotated[int | None, BeforeValidator(_nano)]
+Text = Annotated[str, BeforeValidator(str)]
 
 
 class Record(BaseModel):
@@ -34,7 +36,7 @@ class Call(Record):
     ended_unix_ms: int
     instance: str
     activity: str
-    task_id: str
+    task_id: Text
     execution_id: str
     nano_usd: int
     duplicate: bool
@@ -49,7 +51,7 @@ class Execution(Record):
     ended_unix_ms: int
     instance: str
     activity: str
-    task_id: Annotated[str, BeforeValidator(str)]
+    task_id: Text
     execution_id: str
     run: int
     outcome: str
@@ -71,12 +73,27 @@ class Decision(Record):
     requested: NanoUsd
 
 
+class LedgerEntry(Record):
+    """One movement of money, from the budget's own store.
+
+    Attributes:
+        cost: what a settlement was about; None elsewhere.
+    """
+
+    seq: int
+    at_unix_ms: int
+    event: str
+    reserved_delta: NanoUsd
+    spent_delta: NanoUsd
+    cost: MaybeNanoUsd = None
+
+
 class BudgetLine(Record):
     """The state of one scope of the budget."""
 
     scope: str
-    limit: NanoUsd | None
-    safety_limit: NanoUsd | None = None
+    limit: MaybeNanoUsd
+    safety_limit: MaybeNanoUsd = None
     spent: NanoUsd
     reserved: NanoUsd
     calls: int
@@ -95,9 +112,9 @@ class Spend(Record):
 
 
 class WorkflowEngine(Record):
-    """What the engine says of an instance."""
+    """What the engine says of an instance; None before it was asked."""
 
-    status: str
+    status: str | None
 
 
 class WorkflowApp(Record):
@@ -113,7 +130,7 @@ class Workflow(Record):
     """One workflow instance, from the app's feed."""
 
     instance_id: str
-    started_unix_ms: int
+    started_unix_ms: int | None
     engine: WorkflowEngine
     app: WorkflowApp
 
@@ -172,7 +189,7 @@ class ArmEvidence(Record):
     calls: tuple[Call, ...]
     executions: tuple[Execution, ...]
     decisions: tuple[Decision, ...]
-    ledger: tuple[dict[str, Any], ...]
+    ledger: tuple[LedgerEntry, ...]
     spend: Spend
     budget: BudgetLine
     workflows: tuple[Workflow, ...]

@@ -48,7 +48,7 @@ class Load:
         """Return the command line, as a user could type it."""
         scenario, config = self.scenario, self.config
         command = [
-            *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"),
+            *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--users", "1"),
             *("--host", config.url("app"), "--expect", "any"),
             *("--workflows", str(scenario.workflows)),
             *("--start-rate", f"{scenario.start_rate_per_s:g}"),

@@ -60,9 +60,7 @@ def _sometimes(name: str, evidence: ArmEvidence, *, happened: bool, detail: str)
 
 def settled_amounts(evidence: ArmEvidence) -> list[int]:
     """Return what the gateway settled, call by call: the usage that its clients saw, priced."""
-    return [
-        int(entry["spent_nano_usd"]) for entry in evidence.ledger if entry.get("event") == "settle"
-    ]
+    return [e.cost for e in evidence.ledger if e.event == "settle" and e.cost is not None]
 
 
 def _lost(evidence: ArmEvidence, *feeds: str) -> str | None:
@@ -99,9 +97,18 @@ def _budget_matches(evidence: ArmEvidence) -> PropertyResult:
 
 def highest_spend(evidence: ArmEvidence) -> int:
     """Return the highest spend that any witness saw at any moment."""
-    seen = [int(line["nano_usd"]) for line in evidence.load.timeline if "nano_usd" in line]
+    seen = [int(line["nano_usd"]) for line in evidence.load.timeline if line.get("nano_usd")]
     journal = sum(call.nano_usd for call in evidence.calls)
     return max([evidence.spend.nano_usd, evidence.budget.spent, journal, *seen])
+
+
+def highest_commitment(evidence: ArmEvidence) -> int:
+    """Return the highest sum of spent and held money that the budget's ledger passed through."""
+    total = highest = 0
+    for entry in sorted(evidence.ledger, key=lambda e: e.seq):
+        total += entry.reserved_delta + entry.spent_delta
+        highest = max(highest, total)
+    return highest
 
 
 def _no_overshoot(evidence: ArmEvidence) -> PropertyResult:
@@ -110,9 +117,14 @@ def _no_overshoot(evidence: ArmEvidence) -> PropertyResult:
     if limit is None:
         reason = "no limit was set"
         return PropertyResult(name, "always", evidence.arm, Status.NOT_APPLICABLE, reason)
-    highest = highest_spend(evidence)
-    over = max(0, highest - limit)
-    detail = f"highest {format_usd(highest)} of {format_usd(limit)}, overshoot {format_usd(over)}"
+    if lost := _lost(evidence, "calls", "ledger"):
+        return PropertyResult(name, "always", evidence.arm, Status.UNKNOWN, lost)
+    spent, committed = highest_spend(evidence), highest_commitment(evidence)
+    over = max(0, spent - limit, committed - limit)
+    detail = (
+        f"highest spend {format_usd(spent)}, with held money {format_usd(committed)}, "
+        f"of {format_usd(limit)}: overshoot {format_usd(over)}"
+    )
     return _always(name, evidence, held=over == 0, detail=detail)
 
 

@@ -2,10 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import httpx
 import redis
+
+
+@cache
+def _client() -> httpx.Client:
+    # One for all: making a client costs more than many questions.
+    return httpx.Client(timeout=2, trust_env=False)
 
 
 class Ready(Protocol):
@@ -25,7 +32,7 @@ class HttpReady:
     def __call__(self) -> bool:
         """Ask once."""
         try:
-            answer = httpx.get(self.url, timeout=2, trust_env=False)
+            answer = _client().get(self.url)
             if answer.is_error:
                 return False
             body = answer.json() if self.expect else {}
@@ -67,4 +74,4 @@ class ServiceSpec:
     ready: Ready
     address: str
     needs: tuple[str, ...] = ()
-    ready_timeout_s: float = 30.0
+    ready_timeout_s: float = 90.0

@@ -18,7 +18,16 @@ from lab.waiting import Waiter
 ServiceState = Literal["waiting", "starting", "running", "down", "dead"]
 
 _SETTING_PREFIXES = (
-    *("FAKE_LLM_", "BUDGET_", "WORKFLOW_APP_", "SIDECAR_", "SCHEDULER_", "LOCUST_", "DAPR_"),
+    *(
+        "FAKE_LLM_",
+        "BUDGET_",
+        "WORKFLOW_APP_",
+        "SIDECAR_",
+        "SCHEDULER_",
+        "LOCUST_",
+        "LOADGEN_",
+        "DAPR_",
+    ),
     "STATE_REDIS_",
 )
 _STOP_GRACE_S = 2.5

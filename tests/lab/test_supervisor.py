@@ -4,7 +4,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -65,6 +66,19 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
+def guardians(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    found = []
+    for member in family(process):
+        with suppress(psutil.NoSuchProcess):
+            if "lab.guardian" in member.cmdline():
+                found.append(member)
+    return found
+
+
+def _none_alive(processes: dict[int, psutil.Process]) -> bool:
+    return not alive(list(processes.values()))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_no_process_outlives_the_supervisor(tmp_path: Path, number: signal.Signals) -> None:
     """However the supervisor ends, within five seconds none of its processes is left."""
@@ -87,7 +101,7 @@ def test_killed_at_any_moment_of_the_start_nothing_is_left(tmp_path: Path) -> No
                 seen |= {p.pid: p for p in family(process)}
             process.kill()
             process.wait()
-            assert wait_until(lambda s=seen: not alive(list(s.values())), GONE_WITHIN_S)
+            assert wait_until(partial(_none_alive, seen), GONE_WITHIN_S)
 
 
 def test_a_dead_service_ends_the_stack_and_is_named(tmp_path: Path) -> None:
@@ -108,12 +122,11 @@ def test_a_killed_guardian_is_replaced(tmp_path: Path) -> None:
     """The stack is guarded again after its guardian was killed."""
     with toy_supervisor(tmp_path) as process:
         wait_ready(process)
-        guardian = next(p for p in family(process) if "lab.guardian" in " ".join(p.cmdline()))
+        (guardian,) = guardians(process)
         guardian.kill()
 
         def replaced() -> bool:
-            found = [p for p in family(process) if "lab.guardian" in " ".join(p.cmdline())]
-            return any(p.pid != guardian.pid for p in found)
+            return any(p.pid != guardian.pid for p in guardians(process))
 
         assert wait_until(replaced, 5)
         members = family(process)
@@ -151,7 +164,7 @@ def test_down_clears_what_a_crash_of_everything_left(tmp_path: Path) -> None:
         wait_ready(process)
         services = [psutil.Process(s.pid) for s in state_of(tmp_path).services]
         members = family(process)
-        guardian = next(p for p in members if "lab.guardian" in " ".join(p.cmdline()))
+        (guardian,) = guardians(process)
         psutil.Process(process.pid).suspend()
         guardian.kill()
         process.kill()
