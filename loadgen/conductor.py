@@ -83,9 +83,10 @@ class Conductor:
             if self.verdict is None:
                 self._drain()
                 gevent.killall(self._greenlets)
-                # A watcher killed within a request leaves its connection in no known state.
-                self._app = _client()
+                # A watcher killed within a request leaves a connection in no known state.
+                self._app, self._ledgers = _client(), _client()
                 self._poll()
+                self._read_ledgers()
                 self._tick()
                 self.verdict = self._judge()
                 self._close()

@@ -29,6 +29,9 @@ STARTS_TIMEOUT_S: Final = 5.0
 _MESSAGE: Final = "loadgen_start"
 _SHARES: Final = "loadgen_shares"
 
+_MISSED: Final = frozenset({Outcome.FAILED, Outcome.LOST, Outcome.STUCK})
+"""Shown as failures on Locust's pages; a start that failed is one already."""
+
 _log = logging.getLogger("loadgen")
 
 
@@ -48,9 +51,9 @@ class Session:
         self._run_ids: set[str] = set()
         self._began_s = 0.0
         self._starts = Pool(MAX_STARTS_IN_FLIGHT)
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         if not self._worker:
             self._check_command_line()
-            self._runner.register_message(_MESSAGE, self._start_reported)
         self._listen()
 
     def start_next(self, client: FastHttpSession) -> None:
@@ -73,6 +76,8 @@ class Session:
         # Locust decides about the exit code between `quitting` and `test_stop` when it is told to
         # end by a signal, so the run has to be judged in the first of both.
         events.quitting.add_listener(self._test_stop)
+        if not self._worker:
+            self._runner.register_message(_MESSAGE, self._start_reported)
 
     def _check_command_line(self) -> None:
         try:
@@ -126,9 +131,12 @@ class Session:
 
     def _conduct(self, options: Options) -> str | None:
         if isinstance(self._runner, MasterRunner):
+            users, shares = self._runner.target_user_count, self._runner.worker_count
+            if users < shares:
+                return f"-u must be at least the number of Locust's workers, {shares}, got {users}"
             # Locust sends the options to its workers with the first users.
             parsed = vars(self._parsed)
-            parsed["run_id"], parsed[_SHARES] = options.run_id, self._runner.worker_count
+            parsed["run_id"], parsed[_SHARES] = options.run_id, shares
         self._conductor = Conductor(
             options,
             finished=self._workflow_finished,
@@ -223,7 +231,7 @@ class Session:
             return
         verdict = conductor.end()
         for state in conductor.run.finals().values():
-            if state is not Outcome.FINISHED:
+            if state in _MISSED:
                 self._record("WORKFLOW", "to its end", None, str(state))
         self._leave_with(verdict.exit_code)
         sys.stdout.write(f"loadgen: {verdict.reason}\nrepeat with: {self._command()}\n")

@@ -14,6 +14,7 @@ import threading
 from typing import Final, NoReturn
 
 import uvicorn
+from prometheus_client import disable_created_metrics
 
 from workflow_app.app import create_app
 from workflow_app.errors import SettingsError
@@ -33,6 +34,7 @@ def main() -> NoReturn:
         sys.stderr.write(f"workflow_app: {error}\n")
         _leave(2)
     configure_logs()
+    disable_created_metrics()  # type: ignore[no-untyped-call] # not annotated
     server = _Server(
         uvicorn.Config(
             create_app(settings),

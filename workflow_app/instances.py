@@ -167,12 +167,12 @@ class Instances:
             else:
                 self._put(updated)
 
-    def purged(self, instance_id: str) -> None:
-        """Note that the engine has purged the instance."""
+    def purged(self, instance_id: str, view: EngineView) -> None:
+        """Note that the engine has purged the instance, and what it has said since."""
         with self._lock:
             known = self._known.get(instance_id)
             if known is not None:
-                self._put(replace(known, purged=True))
+                self._put(replace(known, purged=True, engine=view))
 
     def next_open(self, limit: int) -> list[str]:
         """Return up to `limit` unsettled instances, those that were not returned for longest."""

@@ -10,7 +10,8 @@ from dapr.ext.workflow.logger import LoggerOptions
 _LEVEL_OF_LIBRARY: Final = {
     "durabletask-worker": logging.WARNING,
     "durabletask-client": logging.WARNING,
-    "WorkflowRuntime": logging.WARNING,
+    # It logs each failed activity; the executions feed has them.
+    "WorkflowRuntime": logging.ERROR,
     # Its errors reach the caller as exceptions; a poll would log one a second.
     "DaprWorkflowClient": logging.CRITICAL,
     "httpx": logging.WARNING,

@@ -121,7 +121,8 @@ class Service:
     async def purge(self, instance_id: str) -> None:
         """Purge a workflow that has ended; errors as `Engine.purge`."""
         await self._engine.purge(instance_id)
-        self.instances.purged(instance_id)
+        record = await self._engine.record(instance_id, payloads=False)
+        self.instances.purged(instance_id, record.view)
 
     def _sidecar_changed(self, connected: bool) -> None:  # noqa: FBT001 - a callback of one value
         self.metrics.sidecar(connected=connected)

@@ -44,7 +44,7 @@ class Settings(BaseSettings):
         executions_limit: Entries of the executions feed that are kept.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
     host: str = "127.0.0.1"
     port: int = Field(8999, ge=1, le=65535)
