@@ -15,7 +15,7 @@ class Rates:
     Attributes:
         window_s: length of the window, seconds.
         executions_per_s: executions of activities that started.
-        refusals_per_s: those of them that the budget refused.
+        refusals_per_s: calls that the budget gateway refused, for good or for the moment.
         paid_calls_per_s: calls that the LLM charged.
         nano_usd_per_hour: what those would cost in an hour, rounded down.
     """
@@ -32,7 +32,9 @@ def rates(evidence: ArmEvidence) -> Rates:
     since, until = steady_window(evidence)
     length_ms = max(1, until - since)
     started = [e for e in evidence.executions if since <= e.started_unix_ms < until]
-    refused = sum(1 for e in started if e.outcome == "refused")
+    refused = sum(
+        1 for d in evidence.decisions if d.decision == "deny" and since <= d.at_unix_ms < until
+    )
     paid = [c for c in evidence.calls if since <= c.ended_unix_ms < until]
     per_s = 1000 / length_ms
     cost = sum(call.nano_usd for call in paid)

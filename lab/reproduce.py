@@ -108,6 +108,7 @@ def _plans(scenario: Scenario, directory: RunDirectory) -> list[ArmPlan]:
             cap_usd=scenario.cap_usd if arm == "cap" else None,
             safety_cap_usd=scenario.safety_cap_usd,
             ttft_s=scenario.call_s,
+            output_tokens=scenario.input.max_tokens,
             seed=scenario.seed,
         )
         plans.append(ArmPlan(arm, scenario, config, _run_id(arm, directory.path)))

@@ -87,7 +87,7 @@ class Scenario(BaseModel):
     call_s: float = Field(2.0, ge=0.1, le=600)
     observe_s: float = Field(25.0, ge=1, le=7 * 86_400)
     in_flight_share: float = Field(0.75, gt=0, le=1)
-    cap_usd: Money = "1.50"
+    cap_usd: Money = "1.20"
     safety_cap_usd: Money = "1000"
     seed: int = Field(1, ge=0, le=2**31)
 

@@ -18,6 +18,7 @@ class StackConfig(BaseModel):
         directory: where its data, logs and state are kept.
         components: folder of Dapr component files that the sidecar reads.
         ttft_s: time to first token of the fake LLM, seconds.
+        output_tokens: length of an answer of the fake LLM; None: its own default.
         inherit_settings: pass on service settings (`BUDGET_…` and so on) of the caller's
             environment; a run that is to be repeated takes none.
     """
@@ -33,6 +34,7 @@ class StackConfig(BaseModel):
     cap_usd: str | None = None
     safety_cap_usd: str | None = None
     ttft_s: float = 0.0
+    output_tokens: int | None = None
     seed: int = 1
     inherit_settings: bool = False
 

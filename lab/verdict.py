@@ -168,28 +168,28 @@ def _sentence(judged: Sequence[ArmJudgement], outcome: Outcome) -> str:
         else f"at the {scenario.disrupt.replace('-', ' ')}"
     )
     head = f"On {first.evidence.runtime}, of {len(seen.activities)} activities in flight {when}, "
-    if outcome is Outcome.REPRODUCED:
-        what = f"{seen.endless} ran again without end, one execution per {_seconds(seen.period_ms)}"
-    elif seen.kind is Again.ONCE:
-        what = "each ran exactly once more"
-    elif seen.kind is Again.NEVER:
-        what = "none ran again"
-    else:
-        what = f"were seen: {_seen_again(seen)}"
+    match seen.kind:
+        case Again.ENDLESS:
+            pace = _seconds(seen.period_ms)
+            what = f"all ran again without end, one execution per {pace} each"
+        case Again.ONCE:
+            what = "each ran exactly once more"
+        case Again.NEVER:
+            what = "none ran again"
+        case Again.MIXED:
+            what = f"the lab saw {_seen_again(seen)}"
     return head + what + "".join(_spending(arm, outcome) for arm in judged) + "."
 
 
 def _spending(arm: ArmJudgement, outcome: Outcome) -> str:
-    spent = format_usd(arm.evidence.spend.nano_usd)
+    name, spent = arm.evidence.arm, format_usd(arm.evidence.spend.nano_usd)
     limit = arm.evidence.limit_nano_usd
     if outcome is Outcome.NOT_REPRODUCED:
-        return f"; arm {arm.evidence.arm} spent {spent}"
-    if arm.evidence.arm == "cap" and limit is not None:
-        return (
-            f"; the cap of {format_usd(limit)} held spend at {spent} while the engine went on "
-            f"with {arm.rates.executions_per_s:.1f} executions/s against refusals"
-        )
-    return (
-        f"; without a cap {spent} were spent, rising by "
-        f"{format_rate(arm.rates.nano_usd_per_hour)}/h"
-    )
+        return f"; arm {name} spent {spent}"
+    if name == "cap" and limit is not None:
+        held = f"; a cap of {format_usd(limit)} held spend at {spent}"
+        if arm.evidence.budget.cut_off_unix_ms is None:
+            return held
+        return f"{held} while {arm.rates.executions_per_s:.1f} executions/s ran on into refusals"
+    rate = format_rate(arm.rates.nano_usd_per_hour)
+    return f"; without a cap {spent} were spent, rising by {rate}/h"

@@ -107,6 +107,8 @@ class EmbeddedRuntime:
         }
         if config.ttft_s:
             env["FAKE_LLM_TTFT_S"] = f"{config.ttft_s:g}"
+        if config.output_tokens is not None:
+            env["FAKE_LLM_OUTPUT_TOKENS"] = str(config.output_tokens)
         return ServiceSpec("fake_llm", _python("fake_llm"), env, HttpReady(f"{url}/health"), url)
 
     def _budget(self, config: StackConfig) -> ServiceSpec:
