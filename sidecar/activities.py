@@ -38,6 +38,7 @@ class Activities:
 
     def __init__(
         self,
+        *,
         app_id: str,
         profile: Profile,
         workers: Workers,

@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 
@@ -56,7 +57,10 @@ class Engine:
         self._around = Surroundings(
             profile=profile,
             rules=turn.Rules(
-                names.app_id, profile.timer_origin_recorded, lambda: str(uuid.uuid4())
+                app_id=names.app_id,
+                timer_origin_recorded=profile.timer_origin_recorded,
+                parent_execution_told=profile.parent_execution_told,
+                new_id=lambda: str(uuid.uuid4()),
             ),
             store=store,
             jobs=jobs,
@@ -65,7 +69,12 @@ class Engine:
             clock_ns=time.time_ns,
         )
         self._activities = Activities(
-            names.app_id, profile, workers, jobs, self._deliver, time.time_ns
+            app_id=names.app_id,
+            profile=profile,
+            workers=workers,
+            jobs=jobs,
+            deliver=self._deliver,
+            clock_ns=time.time_ns,
         )
 
     @property
@@ -111,7 +120,7 @@ class Engine:
         async with self._visit(request.instanceId) as actor:
             await actor.create(started, due)
 
-    async def add_event(self, instance_id: str, **kind: object) -> None:
+    async def add_event(self, instance_id: str, **kind: Any) -> None:
         """Give an instance an event from a client; InstanceNotFoundError when there is none."""
         async with self._visit(instance_id) as actor:
             await actor.add_event(events.event(time.time_ns(), **kind))
@@ -156,7 +165,7 @@ class Engine:
                 f"failed to invoke scheduled actor reminder named: {job.name} due to: {error}"
             )
             return False
-        except Exception:
+        except Exception:  # noqa: BLE001 - one job's fault must not end the stream of all jobs
             _LOG.exception("a job failed unexpectedly", job=job.name, actor=target.id)
             return False
         return True

@@ -11,6 +11,7 @@ from sidecar.protos import (
     ORCHESTRATION_STATUS_RUNNING,
     ORCHESTRATION_STATUS_SUSPENDED,
     HistoryEvent,
+    OrchestrationStatus,
     WorkflowState,
 )
 
@@ -67,7 +68,7 @@ def start(history: Iterable[HistoryEvent]) -> HistoryEvent | None:
     return None
 
 
-def runtime_status(history: Sequence[HistoryEvent]) -> int:
+def runtime_status(history: Sequence[HistoryEvent]) -> "OrchestrationStatus.ValueType":
     """Return the status, a value of `OrchestrationStatus`.
 
     A history whose start has been lost is PENDING whatever else it holds, as in Dapr.
@@ -102,9 +103,6 @@ def describe(
     )
     if started is not None:
         told.name = started.executionStarted.name
-        if started.executionStarted.HasField("parentInstance"):
-            parent = started.executionStarted.parentInstance
-            told.parentInstanceId.value = parent.workflowInstance.instanceId
     if with_payloads:
         _add_payloads(told, state, started)
     if with_started_at and state.history:

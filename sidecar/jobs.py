@@ -58,7 +58,7 @@ class Jobs:
     """The reminders that the sidecar keeps at the scheduler."""
 
     def __init__(self, channel: grpc.aio.Channel, names: AppNames, profile: Profile) -> None:
-        self._stub = pb_grpc.SchedulerStub(channel)
+        self._stub = pb_grpc.SchedulerStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._names = names
         self._profile = profile
 

@@ -60,6 +60,8 @@ class Profile:
             (1.18.3: UNKNOWN, `history key … missing`).
         timer_origin_recorded: `timerCreated` says what the timer is for, and from which app
             (1.18.3); older versions keep the time alone.
+        parent_execution_told: A child's start names the execution of its parent, besides the
+            parent's instance (1.18.3).
         start_of_first_turn_told: `GetInstance` answers field 17, `startedAt` (1.18.3).
         workflow_calls_supported: `CompleteWorkflowTask`, `ListInstanceIDs` and `GetInstanceHistory`
             exist (1.18.3); on 1.16.x they are UNKNOWN `failed to proxy request: required metadata
@@ -88,6 +90,7 @@ class Profile:
     partial_history_loss: Literal["truncated", "error"]
     expired_status: Literal["nameless_pending", "error"]
     timer_origin_recorded: bool
+    parent_execution_told: bool
     start_of_first_turn_told: bool
     workflow_calls_supported: bool
     purge_force_supported: bool
@@ -121,6 +124,7 @@ V1_16_1 = Profile(
     partial_history_loss="truncated",
     expired_status="nameless_pending",
     timer_origin_recorded=False,
+    parent_execution_told=False,
     start_of_first_turn_told=False,
     workflow_calls_supported=False,
     purge_force_supported=False,
@@ -153,6 +157,7 @@ V1_18_3 = Profile(
     partial_history_loss="error",
     expired_status="error",
     timer_origin_recorded=True,
+    parent_execution_told=True,
     start_of_first_turn_told=True,
     workflow_calls_supported=True,
     purge_force_supported=True,

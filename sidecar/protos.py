@@ -18,6 +18,7 @@ from dapr.ext.workflow._durabletask.internal.orchestration_pb2 import (
     ORCHESTRATION_STATUS_PENDING,
     ORCHESTRATION_STATUS_RUNNING,
     ORCHESTRATION_STATUS_SUSPENDED,
+    OrchestrationStatus,
     WorkflowState,
 )
 from dapr.ext.workflow._durabletask.internal.orchestrator_actions_pb2 import (
@@ -37,6 +38,7 @@ __all__ = [
     "BackendWorkflowStateMetadata",
     "CompleteWorkflowAction",
     "HistoryEvent",
+    "OrchestrationStatus",
     "WorkflowAction",
     "WorkflowState",
     "service_grpc",

@@ -75,7 +75,8 @@ class Sidecar:
         await self.channel.close()
         await self.store.close()
 
-    def _presence(self, present: bool) -> None:  # noqa: FBT001 - a callback's one argument
+    def _presence(self) -> None:
+        present = self.workers.connected > 0
         _LOG.info("worker connected" if present else "the last worker has gone")
         self.watch.host(hosting=present)
         if not present:
@@ -127,7 +128,9 @@ async def _grpc(sidecar: Sidecar) -> AsyncIterator[None]:
     settings = sidecar.settings
     server = grpc.aio.server(options=_GRPC_OPTIONS)
     service = SidecarService(sidecar.engine, sidecar.workers, sidecar.profile)
-    service_grpc.add_TaskHubSidecarServiceServicer_to_server(service, server)
+    service_grpc.add_TaskHubSidecarServiceServicer_to_server(  # type: ignore[no-untyped-call]
+        service, server
+    )
     try:
         server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
     except RuntimeError:

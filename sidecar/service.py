@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import grpc
 import grpc.aio
@@ -18,8 +18,13 @@ from sidecar.protos import ORCHESTRATION_STATUS_PENDING, service_grpc
 from sidecar.protos import service_pb2 as pb
 from sidecar.workers import Workers
 
+if TYPE_CHECKING:
+    # Generic in the type stubs alone.
+    _Context = grpc.aio.ServicerContext[Any, Any]
+else:
+    _Context = grpc.aio.ServicerContext
+
 _LOG = structlog.get_logger(scope="dapr.wfengine.backend.actors")
-_Context = grpc.aio.ServicerContext
 _Result = TypeVar("_Result")
 _NO_PROXY = "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found"
 # How daprd 1.16 asks again for a pending item: half a second, half as long again each time, ±50 %.
@@ -43,12 +48,14 @@ class SidecarService(service_grpc.TaskHubSidecarServiceServicer):
         self._noun = profile.workflow_noun
         self._late_results = 0
 
-    async def Hello(self, request: Empty, context: _Context) -> Empty:  # noqa: N802 - wire's name
+    async def Hello(  # noqa: N802 - the wire's name
+        self, _request: Empty, _context: _Context
+    ) -> Empty:
         """Say that the sidecar is there."""
         return Empty()
 
     async def GetWorkItems(  # noqa: N802 - the wire's name
-        self, request: pb.GetWorkItemsRequest, context: _Context
+        self, _request: pb.GetWorkItemsRequest, _context: _Context
     ) -> AsyncIterator[pb.WorkItem]:
         """Stream work items to one app worker."""
         async for item in self._workers.stream():
@@ -175,14 +182,14 @@ class SidecarService(service_grpc.TaskHubSidecarServiceServicer):
         return pb.GetInstanceHistoryResponse(events=state.history)
 
     async def ListInstanceIDs(  # noqa: N802 - the wire's name
-        self, request: pb.ListInstanceIDsRequest, context: _Context
+        self, _request: pb.ListInstanceIDsRequest, context: _Context
     ) -> pb.ListInstanceIDsResponse:
         """Not supported."""
         await self._require_workflow_calls(context)
         await _unsupported(context, "ListInstanceIDs")
 
     async def RerunWorkflowFromEvent(  # noqa: N802 - the wire's name
-        self, request: pb.RerunWorkflowFromEventRequest, context: _Context
+        self, _request: pb.RerunWorkflowFromEventRequest, context: _Context
     ) -> pb.RerunWorkflowFromEventResponse:
         """Not supported."""
         await _unsupported(context, "RerunWorkflowFromEvent")
@@ -238,7 +245,7 @@ class SidecarService(service_grpc.TaskHubSidecarServiceServicer):
 
 
 def _has_started(state: Instance) -> bool:
-    return runtime_status(state.history) != ORCHESTRATION_STATUS_PENDING
+    return bool(runtime_status(state.history) != ORCHESTRATION_STATUS_PENDING)
 
 
 def _has_ended(state: Instance) -> bool:

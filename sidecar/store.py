@@ -7,6 +7,7 @@ are written once; metadata at every save; the custom status at every turn.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 from google.protobuf.wrappers_pb2 import StringValue
@@ -145,7 +146,7 @@ class WorkflowStore:
 
     async def _metadata(self, instance_id: str) -> BackendWorkflowStateMetadata | None:
         with _named_errors():
-            data = await self._redis.hget(self._names.key(instance_id, _METADATA), "data")
+            data: Any = await self._redis.hget(self._names.key(instance_id, _METADATA), "data")
         return None if data is None else BackendWorkflowStateMetadata.FromString(data)
 
     async def _declared_rows(self, instance_id: str) -> list[str]:

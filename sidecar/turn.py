@@ -5,6 +5,7 @@ Pure: it neither stores nor schedules, and its clock and random ids are argument
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sidecar import events
 from sidecar.errors import UnsupportedActionError
@@ -69,11 +70,13 @@ class Rules:
     Attributes:
         app_id: Of the app that the sidecar serves.
         timer_origin_recorded: Keep in the history what a timer is for.
+        parent_execution_told: Tell a child its parent's execution id.
         new_id: Makes execution ids.
     """
 
     app_id: str
     timer_origin_recorded: bool
+    parent_execution_told: bool
     new_id: Callable[[], str]
 
 
@@ -91,7 +94,7 @@ class _Draft:
     def history(self) -> tuple[HistoryEvent, ...]:
         return (*self.turn.past, *self.turn.new, *self.added)
 
-    def add(self, action: WorkflowAction | None, **kind: object) -> HistoryEvent:
+    def add(self, action: WorkflowAction | None, **kind: Any) -> HistoryEvent:
         made = events.event(
             self.now_ns,
             event_id=events.NO_ID if action is None else action.id,
@@ -208,19 +211,28 @@ def _create_child(draft: _Draft, action: WorkflowAction) -> None:
             body[name] = getattr(asked, name)
     draft.add(action, childWorkflowInstanceCreated=body)
     del body["instanceId"]
-    parent = start(draft.history())
     body["workflowInstance"] = {
         "instanceId": asked.instanceId,
         "executionId": {"value": draft.rules.new_id()},
     }
-    body["parentInstance"] = {
-        "taskScheduledId": action.id,
-        "name": {"value": parent.executionStarted.name if parent else ""},
-        "workflowInstance": {"instanceId": draft.turn.instance_id},
-        "appID": draft.rules.app_id,
-    }
+    body["parentInstance"] = _parent(draft, action.id)
     started = events.event(draft.now_ns, router=draft.rules.app_id, executionStarted=body)
     draft.send(asked.instanceId, started)
+
+
+def _parent(draft: _Draft, task_id: int) -> dict[str, object]:
+    instance: dict[str, object] = {"instanceId": draft.turn.instance_id}
+    told: dict[str, object] = {
+        "taskScheduledId": task_id,
+        "workflowInstance": instance,
+        "appID": draft.rules.app_id,
+    }
+    started = start(draft.history())
+    if started is not None:
+        told["name"] = {"value": started.executionStarted.name}
+        if draft.rules.parent_execution_told:
+            instance["executionId"] = started.executionStarted.workflowInstance.executionId
+    return told
 
 
 def _send_event(draft: _Draft, action: WorkflowAction) -> None:
@@ -281,9 +293,13 @@ def _tell_parent(draft: _Draft, ending: CompleteWorkflowAction) -> None:
     else:
         kind = "childWorkflowInstanceFailed"
         body["failureDetails"] = ending.failureDetails
-    told = events.event(draft.now_ns, router=draft.rules.app_id, **{kind: body})
+    told = events.event(draft.now_ns, router=draft.rules.app_id, **_kind(kind, body))
     told.router.targetAppID = parent.appID
     draft.send(parent.workflowInstance.instanceId, told)
+
+
+def _kind(name: str, body: dict[str, object]) -> dict[str, Any]:
+    return {name: body}
 
 
 def _continue_as_new(draft: _Draft, state: Instance, ending: CompleteWorkflowAction) -> Outcome:

@@ -6,6 +6,8 @@ used up. A broken connection is opened again, for as long as the sidecar runs.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
@@ -21,7 +23,9 @@ _RECONNECT_S = 0.2
 _MOST_AT_ONCE = 10_000
 _OUTBOX = 2 * _MOST_AT_ONCE
 Handler = Callable[[pb.WatchJobsResponse], Awaitable[bool]]
-_Stream = grpc.aio.StreamStreamCall
+if TYPE_CHECKING:
+    # Generic in the type stubs alone.
+    _Stream = grpc.aio.StreamStreamCall[Any, Any]
 
 
 class JobWatch:
@@ -35,7 +39,7 @@ class JobWatch:
 
     def __init__(self, channel: grpc.aio.Channel, names: AppNames, handle: Handler) -> None:
         self._channel = channel
-        self._stub = pb_grpc.SchedulerStub(channel)
+        self._stub = pb_grpc.SchedulerStub(channel)  # type: ignore[no-untyped-call]  # generated
         self._names = names
         self._handle = handle
         self._hosting = False
@@ -70,9 +74,8 @@ class JobWatch:
         for each in self._running:
             each.cancel()
         if self._outbox is not None:
-            deadline = asyncio.get_running_loop().time() + timeout_s
-            while not self._outbox.empty() and asyncio.get_running_loop().time() < deadline:
-                await asyncio.sleep(0.01)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._outbox.join(), timeout_s)
 
     def _initial(self) -> pb.WatchJobsRequest:
         initial = pb.WatchJobsRequestInitial(
@@ -116,3 +119,4 @@ class JobWatch:
 async def _write(stream: "_Stream", outbox: asyncio.Queue[pb.WatchJobsRequest]) -> None:
     while True:
         await stream.write(await outbox.get())
+        outbox.task_done()

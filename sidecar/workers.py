@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -26,7 +26,7 @@ class _Worker:
     items: asyncio.Queue[service_pb2.WorkItem | None] = field(
         default_factory=lambda: asyncio.Queue(_QUEUE_LENGTH)
     )
-    abort: dict[asyncio.Future[object], Callable[[], None]] = field(default_factory=dict)
+    abort: dict[asyncio.Future[Any], Callable[[], None]] = field(default_factory=dict)
 
 
 class _Pending(Generic[_Key, _Answer]):
@@ -60,10 +60,10 @@ class Workers:
     """All streams of work items.
 
     Args:
-        on_presence: Called with true when the first worker connects, with false when the last goes.
+        on_presence: Called when the first worker has connected, and when the last has gone.
     """
 
-    def __init__(self, on_presence: Callable[[bool], None]) -> None:
+    def __init__(self, on_presence: Callable[[], None]) -> None:
         self._on_presence = on_presence
         self._workers: list[_Worker] = []
         self._next = 0
@@ -83,7 +83,7 @@ class Workers:
         worker = _Worker()
         self._workers.append(worker)
         if len(self._workers) == 1:
-            self._on_presence(True)
+            self._on_presence()
         try:
             while (item := await worker.items.get()) is not None:
                 yield item
@@ -147,12 +147,12 @@ class Workers:
             raise ExecutionAbortedError
         self._next = (self._next + 1) % len(self._workers)
         worker = self._workers[self._next]
-        worker.abort[future] = on_abort  # type: ignore[index]  # futures are keys by identity alone
+        worker.abort[future] = on_abort
         try:
             await worker.items.put(item)
             return await future
         finally:
-            worker.abort.pop(future, None)  # type: ignore[call-overload]  # as above
+            worker.abort.pop(future, None)
 
     def _remove(self, worker: _Worker) -> None:
         if worker not in self._workers:
@@ -166,4 +166,4 @@ class Workers:
         while not worker.items.empty():
             worker.items.get_nowait()
         if not self._workers:
-            self._on_presence(False)
+            self._on_presence()

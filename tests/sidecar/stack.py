@@ -65,12 +65,12 @@ class Stack:
     stub: Any
     sidecar: Service | None = None
     app: Service | None = None
-    _closing: ExitStack = field(default_factory=ExitStack)
+    closing: ExitStack = field(default_factory=ExitStack)
 
     def start_sidecar(self) -> None:
         """Start the sidecar and wait until it is ready but for an app."""
         command = [sys.executable, "-m", "sidecar"]
-        self.sidecar = self._closing.enter_context(
+        self.sidecar = self.closing.enter_context(
             running("sidecar", command, self.directory, self.env)
         )
         wait_until_http(self.sidecar, f"{self.health_url}/outbound")
@@ -81,7 +81,7 @@ class Stack:
             *(sys.executable, str(WORKER_APP)),
             *(f"127.0.0.1:{self.tap.port}", str(self.journal)),
         ]
-        self.app = self._closing.enter_context(running("app", command, self.directory))
+        self.app = self.closing.enter_context(running("app", command, self.directory))
         wait_until_http(self.app, self.health_url)
 
     def kill_sidecar(self) -> None:
@@ -180,7 +180,7 @@ def stack(directory: Path, profile: str, *, ttl_s: int = -1) -> Iterator[Stack]:
             client=client,
             stub=service_grpc.TaskHubSidecarServiceStub(channel),
         )
-        closing.push(made._closing)
+        closing.push(made.closing)
         made.start_sidecar()
         made.start_app()
         yield made

@@ -51,7 +51,9 @@ def about(messages: Iterable[Message], instance: str) -> list[Message]:
 
 def turns(messages: Iterable[Message]) -> list[Any]:
     """Return the turns that the app was asked to take, in order."""
-    return [plain(each.body["workflowRequest"]) for each in messages if "workflowRequest" in each.body]
+    return [
+        plain(each.body["workflowRequest"]) for each in messages if "workflowRequest" in each.body
+    ]
 
 
 def activities(messages: Iterable[Message]) -> list[Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message_factory import GetMessageClass
 
 from sidecar.protos import service_pb2
 
@@ -17,7 +18,10 @@ _THREADS = 128
 _LONGEST_S = 3600.0
 _SERVICE = service_pb2.DESCRIPTOR.services_by_name["TaskHubSidecarService"]
 _TYPES = {
-    f"/{_SERVICE.full_name}/{name}": (method.input_type._concrete_class, method.output_type)
+    f"/{_SERVICE.full_name}/{name}": (
+        GetMessageClass(method.input_type),
+        GetMessageClass(method.output_type),
+    )
     for name, method in _SERVICE.methods_by_name.items()
 }
 # Between attempts to reach a sidecar that is being restarted.
@@ -70,6 +74,10 @@ class Wiretap(grpc.GenericRpcHandler):
         with self._lock:
             return [each for each in self.messages if each.instance == instance]
 
+    def refused(self, instance: str) -> bool:
+        """Tell whether a call about an instance has failed."""
+        return any(each.error for each in self.of(instance))
+
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         """Relay any call."""
         method: str = details.method
@@ -79,7 +87,7 @@ class Wiretap(grpc.GenericRpcHandler):
 
     def _unary(self, method: str) -> Callable[[bytes, grpc.ServicerContext], bytes]:
         call = self._channel.unary_unary(method)
-        request_type, response_type = _TYPES[method] if method in _TYPES else (None, None)
+        request_type, response_type = _TYPES.get(method, (None, None))
         name = method.rpartition("/")[2]
 
         def relay(request: bytes, context: grpc.ServicerContext) -> bytes:
@@ -99,8 +107,7 @@ class Wiretap(grpc.GenericRpcHandler):
             except grpc.RpcError as error:
                 self._fail(name, asked.instance, error)
                 context.abort(error.code(), error.details())
-            kind = None if response_type is None else response_type._concrete_class
-            answer = self._note("sidecar->app", name, kind, response)
+            answer = self._note("sidecar->app", name, response_type, response)
             answer.body.setdefault("instanceId", asked.instance)
             return response
 
@@ -122,8 +129,10 @@ class Wiretap(grpc.GenericRpcHandler):
         return relay
 
     def _note(self, direction: str, method: str, kind: Any, data: bytes) -> Message:
-        body = {} if kind is None else MessageToDict(
-            kind.FromString(data), preserving_proto_field_name=True
+        body = (
+            {}
+            if kind is None
+            else MessageToDict(kind.FromString(data), preserving_proto_field_name=True)
         )
         message = Message(time.time(), direction, method, body)
         with self._lock:

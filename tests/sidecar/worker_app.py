@@ -65,7 +65,8 @@ def seq(ctx: DaprWorkflowContext, asked: dict[str, Any]) -> Steps:
     """Run one activity after the other."""
     results = []
     for i in range(asked["steps"]):
-        results.append((yield ctx.call_activity(act, input={**asked, "i": i})))
+        result = yield ctx.call_activity(act, input={**asked, "i": i})
+        results.append(result)
     return results
 
 
