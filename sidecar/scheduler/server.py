@@ -24,6 +24,9 @@ _GRPC_OPTIONS = [
     # Two schedulers on one port would share its calls silently.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", _LONGEST_MESSAGE_BYTES),
+    # A sidecar may schedule thousands of jobs at once; from 1000 on gRPC cancels some by default.
+    ("grpc.server.max_pending_requests", 10_000),
+    ("grpc.server.max_pending_requests_hard_limit", 20_000),
     # A sidecar pings to keep its watch alive; by default that is answered with GOAWAY.
     ("grpc.http2.min_ping_interval_without_data_ms", 5000),
     ("grpc.http2.max_ping_strikes", 0),
