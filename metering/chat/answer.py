@@ -1,6 +1,6 @@
 """What a provider answers: usage, and the chunks of a streamed answer, as a reader needs them."""
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 from pydantic_core import to_json
 
 from metering.chat.wire import JsonObject, WireModel
@@ -70,7 +70,7 @@ class ChatChunk(WireModel):
     """One event of a streamed answer."""
 
     model: str | None = None
-    choices: tuple[ChunkChoice, ...] = ()
+    choices: list[ChunkChoice] = Field(default_factory=list)
     usage: ChatUsage | None = None
 
     def text(self) -> str:
