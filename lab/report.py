@@ -1,15 +1,14 @@
 """Writes report.html: one file, no network, the verdict first."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
-from lab.charts import again_figure, spend_figure
+from lab.evidence import ArmEvidence
 from lab.money import format_rate, format_usd
 from lab.run_directory import events
 from lab.verdict import ArmJudgement, Verdict
@@ -34,7 +33,7 @@ def write_report(path: Path, head: Mapping[str, Any], verdict: Verdict, status: 
 def render(head: Mapping[str, Any], verdict: Verdict, status: str) -> str:
     """Return the page of a run; without arms it only says why there are none."""
     evidence = [arm.evidence for arm in verdict.arms]
-    pictures = [spend_figure(evidence), again_figure(evidence)] if evidence else []
+    script, pictures = _pictures(evidence) if evidence else ("", [])
     return (
         _environment()
         .get_template(_TEMPLATE)
@@ -42,11 +41,8 @@ def render(head: Mapping[str, Any], verdict: Verdict, status: str) -> str:
             head=head,
             verdict=verdict,
             status=status,
-            plotly=Markup(get_plotlyjs()) if pictures else "",  # noqa: S704  # the library's own code
-            pictures=[
-                Markup(p.to_html(full_html=False, include_plotlyjs=False, config=_CONFIG))  # noqa: S704
-                for p in pictures
-            ],
+            plotly=Markup(script),  # noqa: S704  # the library's own code
+            pictures=[Markup(picture) for picture in pictures],  # noqa: S704  # drawn by the library
             rows=[_rate_row(arm) for arm in verdict.arms],
             events=[
                 (e.arm, text, _offset(e.disrupted.began_unix_ms, at))
@@ -55,6 +51,18 @@ def render(head: Mapping[str, Any], verdict: Verdict, status: str) -> str:
             ],
         )
     )
+
+
+def _pictures(evidence: Sequence[ArmEvidence]) -> tuple[str, list[str]]:
+    """Return Plotly's own script, and one piece of HTML a picture."""
+    # Plotly takes longer to load than an arm may wait, and no arm needs it.
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415
+
+    from lab.charts import again_figure, spend_figure  # noqa: PLC0415
+
+    figures = (spend_figure(evidence), again_figure(evidence))
+    parts = [f.to_html(full_html=False, include_plotlyjs=False, config=_CONFIG) for f in figures]
+    return str(get_plotlyjs()), parts
 
 
 def _offset(zero_unix_ms: int, at_unix_ms: int) -> str:

@@ -28,7 +28,8 @@ class ToyRuntime:
         web = (
             "import http.server, subprocess, sys; "
             "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); "
-            f"http.server.test(http.server.SimpleHTTPRequestHandler, port={config.ports.app}, bind='127.0.0.1')"
+            "http.server.test(http.server.SimpleHTTPRequestHandler, "
+            f"port={config.ports.app}, bind='127.0.0.1')"
         )
         return (
             self._redis("state_redis", config.ports.state_redis, config),
