@@ -21,7 +21,7 @@ from loadgen.outcomes import Run
 from loadgen.report import Verdict, judge, summary, timeline_line
 
 POLL_INTERVAL_S: Final = 0.5
-GUARD_INTERVAL_S: Final = 1.0
+GUARD_INTERVAL_S: Final = 0.5
 TICK_S: Final = 1.0
 READ_TIMEOUT_S: Final = 3.0
 PAGE_LIMIT: Final = 1_000

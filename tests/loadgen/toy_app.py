@@ -35,8 +35,8 @@ class ToyApp:
         fates: By number of the workflow; `finish` for all others.
         nano_usd_per_start: What each start costs.
         start_takes_s: How long a start takes.
-        starts: Bodies of all starts and when they came.
-        sources: What was asked for, by path.
+        starts: When each start came, and its body.
+        feed: Entries by instance id.
     """
 
     url: str = ""
@@ -53,8 +53,7 @@ class ToyApp:
             self.starts.append((time.monotonic(), body))
             fate = self.fates.get(int(body["id"].rpartition("-")[2]), "finish")
             if fate not in {"refuse", "vanish"}:
-                shown = "finish" if fate == "cut" else fate
-                self._show(body["id"], *FATES[shown])
+                self._show(body["id"], "finish" if fate == "cut" else fate)
         time.sleep(self.start_takes_s)
         return fate
 
@@ -65,7 +64,8 @@ class ToyApp:
         following = max((entry["seq"] for entry in entries), default=after)
         return {"workflows": entries, "next": following, "dropped": 0}
 
-    def _show(self, instance_id: str, status: str, finished: bool) -> None:  # noqa: FBT001
+    def _show(self, instance_id: str, fate: str) -> None:
+        status, finished = FATES[fate]
         self.feed[instance_id] = {
             "seq": len(self.feed) + 1,
             "instance_id": instance_id,
@@ -85,51 +85,59 @@ class ToyApp:
         return {"mode": "cap", "budgets": [{"cut_off_unix_ms": 1, "spent": spent}]}
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, toy: ToyApp) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.toy = toy
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def log_message(self, *_: Any) -> None:
+        """Keep quiet."""
+
+    def do_GET(self) -> None:
+        toy, parts = self.server.toy, urlsplit(self.path)
+        match parts.path:
+            case "/health":
+                self._answer(200, {"status": "ok"})
+            case "/workflows":
+                self._answer(200, toy.read(int(parse_qs(parts.query)["after"][0])))
+            case "/spend":
+                self._answer(200, toy.spend())
+            case "/budgets":
+                self._answer(200, toy.budgets())
+            case _:
+                self._answer(404, {})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        fate = self.server.toy.start(body)
+        if fate == "cut":
+            self.close_connection = True
+        elif fate == "refuse":
+            self._answer(503, REFUSED)
+        else:
+            self._answer(202, {"instance_id": body["id"], "name": body["name"]})
+
+    def _answer(self, status: int, body: dict[str, Any]) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
 @contextmanager
 def toy_app(**settings: Any) -> Iterator[ToyApp]:
     """Serve a toy on a free port until the block ends."""
     toy = ToyApp(**settings)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: Any) -> None:
-            """Keep quiet."""
-
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            match parts.path:
-                case "/health":
-                    self._answer(200, {"status": "ok"})
-                case "/workflows":
-                    self._answer(200, toy.read(int(parse_qs(parts.query)["after"][0])))
-                case "/spend":
-                    self._answer(200, toy.spend())
-                case "/budgets":
-                    self._answer(200, toy.budgets())
-                case _:
-                    self._answer(404, {})
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            fate = toy.start(body)
-            if fate == "cut":
-                self.close_connection = True
-            elif fate == "refuse":
-                self._answer(503, REFUSED)
-            else:
-                self._answer(202, {"instance_id": body["id"], "name": body["name"]})
-
-        def _answer(self, status: int, body: dict[str, Any]) -> None:
-            data = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(toy)
     toy.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
