@@ -6,10 +6,18 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.sidecar.scenarios import run_all
+from tests.sidecar.scenarios import expiry_while_the_sidecar_lives, run_all
 from tests.sidecar.stack import Stack, stack
 
 PROFILES = ("1.16.1", "1.18.3")
+
+
+@pytest.fixture(scope="session")
+def expired(played: Mapping[str, Stack]) -> Mapping[str, Stack]:
+    """Give the same stacks, after the keys of a running workflow have expired on them."""
+    with ThreadPoolExecutor(len(PROFILES)) as pool:
+        list(pool.map(expiry_while_the_sidecar_lives, played.values()))
+    return played
 
 
 @pytest.fixture(scope="session")

@@ -196,6 +196,27 @@ def ambiguous_id(stack: Stack) -> None:
     time.sleep(2.5)
 
 
+def keys(stack: Stack) -> None:
+    start(stack, "seq", "keys-1", {"steps": 3, "sleep": 0.5})
+    until(lambda: len(stack.executions("keys-1")) > 1)
+    stack.client.raise_workflow_event("keys-1", "early", data=1)
+    finish(stack, "keys-1")
+    start(stack, "ext", "keys-1b")
+
+
+def expiry_while_the_sidecar_lives(stack: Stack) -> None:
+    """Not in the list: it sets a TTL for the whole stack."""
+    stack.set_ttl(2)
+    start(stack, "seq", "ttl-live", {"steps": 2, "sleep": 3})
+    get(stack, "ttl-live")
+    until(lambda: not stack.keys("ttl-live"))
+    get(stack, "ttl-live")
+    until(lambda: len(stack.executions("ttl-live")) > 1)
+    until(lambda: "history-000003" in stack.keys("ttl-live"))
+    get(stack, "ttl-live")
+    finish(stack, "ttl-live")
+
+
 SCENARIOS: tuple[Callable[[Stack], None], ...] = (
     happy,
     retry_until_it_works,
@@ -215,4 +236,5 @@ SCENARIOS: tuple[Callable[[Stack], None], ...] = (
     unregistered,
     nothing_pending,
     ambiguous_id,
+    keys,
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
+import httpx
 import redis
 from dapr.ext.workflow import DaprWorkflowClient
 
@@ -95,8 +96,16 @@ class Stack:
         self.app.kill()
 
     def set_ttl(self, ttl_s: int) -> None:
-        """Edit the component."""
+        """Edit the component, and wait until the sidecar has taken it up."""
         write_component(self.directory / "components", ttl_s)
+        until(lambda: self.metadata()["components"][0]["ttlInSeconds"] == ttl_s)
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what the sidecar says of itself."""
+        answer: dict[str, Any] = httpx.get(
+            self.health_url.replace("healthz", "metadata"), timeout=5
+        ).json()
+        return answer
 
     @property
     def journal(self) -> Path:

@@ -1,6 +1,7 @@
 """The sidecar's gRPC calls against what real Dapr said in the same scenarios."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -123,28 +124,21 @@ def test_a_result_that_nobody_waits_for_blocks_or_is_ignored(
 ) -> None:
     """1.16 keeps the caller until its deadline and says it retries; 1.18 answers and ignores."""
     answers = [
-        next(iter(traces.answers(played[profile].tap.of(instance), call)), None)
+        answer[2]
         for instance, call in (
             ("nope-a", "CompleteActivityTask"),
             ("nope-t", "CompleteOrchestratorTask"),
         )
+        for answer in traces.answers(played[profile].tap.of(instance), call)
     ]
-    told = [
-        "unknown instance ID/task ID combo: nope-a/7",
-        "unknown instance ID: nope-t",
-    ]
+    told = ("unknown instance ID/task ID combo: nope-a/7", "unknown instance ID: nope-t")
     if profile == "1.16.1":
-        assert [each and each[2].get("code") for each in answers] in (
-            [None, None],
-            ["DEADLINE_EXCEEDED"] * 2,
-            ["CANCELLED"] * 2,
-            [None, "DEADLINE_EXCEEDED"],
-            ["DEADLINE_EXCEEDED", None],
-        )
+        # The relay may or may not see the end of a call that its caller has given up.
+        assert {} not in answers
         lines = [f"error completing activity task: {each}, retrying..." for each in told]
         assert all(played[profile].logged(each) >= 1 for each in lines)
     else:
-        assert [each and each[2] for each in answers] == [{}, {}]
+        assert answers == [{}, {}]
         lines = [f"Ignoring complete task which no longer exists: {each}" for each in told]
         assert [played[profile].logged(each) for each in lines] == [1, 1]
 
@@ -171,7 +165,7 @@ def test_an_id_with_two_colons_runs_away_without_any_loss(
     runs = [each["at"] for each in played[profile].executions("a")]
     if profile == "1.16.1":
         assert len(runs) >= 3
-        assert all(later - earlier < 1.5 for earlier, later in zip(runs, runs[1:], strict=False))
+        assert all(later - earlier < 1.5 for earlier, later in pairwise(runs))
     else:
         assert len(runs) == 1
 

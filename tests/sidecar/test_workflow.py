@@ -1,0 +1,162 @@
+"""Restarts in the middle of work: what was acknowledged survives, and late results find a home."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from tests.sidecar import traces
+from tests.sidecar.conftest import PROFILES
+from tests.sidecar.scenarios import finish, start
+from tests.sidecar.stack import Stack, stack, until
+from tests.sidecar.wiretap import Message
+
+pytestmark = [pytest.mark.timeout(150), pytest.mark.parametrize("profile", PROFILES)]
+ACTIVITY_S = 6
+MANY = [f"many-{n}" for n in range(8)]
+STEPS = 15
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """A stack whose sidecar was away for a moment, and then its app."""
+
+    stack: Stack
+    outcomes: Mapping[str, str]
+    until_at: float
+
+
+@pytest.fixture(scope="module")
+def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Restarted]]:
+    """Kill the sidecar for less time than an activity takes; later kill the app."""
+    directory = tmp_path_factory.mktemp("restarted")
+    with ExitStack() as closing, ThreadPoolExecutor(len(PROFILES)) as pool:
+
+        def restart(profile: str) -> Restarted:
+            made = closing.enter_context(stack(directory / profile, profile))
+            return _restart(made)
+
+        yield dict(zip(PROFILES, pool.map(restart, PROFILES), strict=True))
+
+
+def _until_it_runs(stack: Stack, instance: str) -> None:
+    until(lambda: stack.executions(instance))
+
+
+def _restart(stack: Stack) -> Restarted:
+    for each in MANY:
+        # Quick steps, so that the kill meets some of them in every phase of a turn.
+        start(stack, "seq", each, {"steps": STEPS, "sleep": 0.05})
+    for each in ("rkill", "chain"):
+        start(stack, "seq", each, {"steps": 2, "sleep": ACTIVITY_S})
+        _until_it_runs(stack, each)
+    stack.kill_sidecar()
+    for row in stack.keys("chain"):
+        stack.redis.delete(stack.key("chain", row))
+    stack.start_sidecar()
+    outcomes = {each: finish(stack, each, 30).serialized_output for each in ("rkill", *MANY)}
+    until_at = stack.executions("chain")[0]["at"] + 3.5 * ACTIVITY_S
+    time.sleep(max(0.0, until_at - time.time()))
+    start(stack, "seq", "rapp", {"steps": 2, "sleep": 1})
+    _until_it_runs(stack, "rapp")
+    stack.kill_app()
+    stack.start_app()
+    outcomes["rapp"] = finish(stack, "rapp", 30).serialized_output
+    return Restarted(stack, outcomes, until_at)
+
+
+def _side_by_side(restarted: Restarted, instance: str, at: float) -> int:
+    began = [each["at"] for each in restarted.stack.executions(instance)]
+    return sum(each <= at < each + ACTIVITY_S for each in began)
+
+
+def test_a_workflow_survives_the_loss_of_its_sidecar(
+    restarted: Mapping[str, Restarted], profile: str
+) -> None:
+    """The activity in flight is executed again, as recorded: three executions for two."""
+    assert restarted[profile].outcomes["rkill"] == '[{"i": 0}, {"i": 1}]'
+    assert len(restarted[profile].stack.executions("rkill")) == 3
+
+
+def test_no_acknowledged_work_is_lost_wherever_the_kill_falls(
+    restarted: Mapping[str, Restarted], profile: str
+) -> None:
+    """Workflows killed in any phase of their turns complete, with each result in its place."""
+    expected = "[" + ", ".join(f'{{"i": {n}}}' for n in range(STEPS)) + "]"
+    outcomes = restarted[profile].outcomes
+    assert {outcomes[each] for each in MANY} == {expected}
+
+
+def test_an_activity_that_ended_is_not_executed_again(
+    restarted: Mapping[str, Restarted], profile: str
+) -> None:
+    """Each of the killed workflows repeats at most what was in flight at the kill."""
+    stack = restarted[profile].stack
+    assert all(len(stack.executions(each)) <= STEPS + 2 for each in MANY)
+
+
+def test_a_late_result_is_taken_for_the_next_execution_or_ignored(
+    restarted: Mapping[str, Restarted], profile: str
+) -> None:
+    """1.16.1 moves on with the first execution's result; 1.18.3 waits for the second's."""
+    stack = restarted[profile].stack
+    first, second, third = (each["at"] for each in stack.executions("rkill"))
+    if profile == "1.16.1":
+        assert third - second < ACTIVITY_S - 0.3
+        combo = "unknown instance ID/task ID combo: rkill/1"
+        assert stack.logged(f"error completing activity task: {combo}, retrying...") >= 1
+    else:
+        assert third - second >= ACTIVITY_S
+        combo = "unknown instance ID/task ID combo: rkill/1"
+        assert stack.logged(f"Ignoring complete task which no longer exists: {combo}") == 1
+    assert second - first < ACTIVITY_S
+
+
+def test_a_short_outage_doubles_the_runaway(
+    restarted: Mapping[str, Restarted], profile: str
+) -> None:
+    """On 1.16.1 two executions run side by side, for ever; on 1.18.3 there is no chain at all."""
+    done = restarted[profile]
+    if profile == "1.16.1":
+        samples = [done.until_at - each * ACTIVITY_S / 4 for each in range(1, 5)]
+        assert [_side_by_side(done, "chain", each) for each in samples] == [2] * 4
+    else:
+        assert len(done.stack.executions("chain")) == 2
+
+
+def test_a_workflow_survives_the_loss_of_its_app(
+    restarted: Mapping[str, Restarted], profile: str
+) -> None:
+    """The stream's end fails the execution, and the next app runs the activity again."""
+    done = restarted[profile]
+    assert done.outcomes["rapp"] == '[{"i": 0}, {"i": 1}]'
+    assert [each["task"] for each in done.stack.executions("rapp")] == [1, 1, 2]
+    assert done.stack.logged("rapp: aborting activity execution (::1)") == 1
+    aborted = "rapp::1::1: execution failed with a recoverable error and will be retried later: "
+    assert done.stack.logged(f"{aborted}execution aborted") == 1
+
+
+def test_the_turns_of_a_restarted_workflow_are_the_recorded_ones(
+    restarted: Mapping[str, Restarted], profile: str
+) -> None:
+    """Whether a result was late does not show in the history."""
+    real = traces.about(traces.recorded(profile, "restart_sidecar_sigkill"), "rkill")
+    ours = restarted[profile].stack.tap.of("rkill")
+    assert _kinds(ours) == _kinds(real)
+    assert len(_kinds(real)) == 3
+
+
+def _kinds(messages: Iterable[Message]) -> list[list[list[str]]]:
+    return [
+        [
+            [
+                next(iter(each.keys() - {"eventId", "timestamp", "router"}))
+                for each in turn.get(part, ())
+            ]
+            for part in ("pastEvents", "newEvents")
+        ]
+        for turn in traces.turns(messages)
+    ]
