@@ -13,7 +13,7 @@ from budget import refusals
 from budget.calls import PricedCall
 from budget.closing import Closer, End
 from budget.decisions import judge
-from budget.errors import RefusedError, StoreError, StoreUnavailableError
+from budget.errors import RefusedError, StoreError, StoreLostError, StoreUnavailableError
 from budget.feed import Feed
 from budget.gate import Gate
 from budget.metrics import Metrics
@@ -155,6 +155,9 @@ class Accounts:
         self._gate.check()
         try:
             return await self._store.reserve_and_dispatch(reservation)
+        except StoreLostError as error:
+            self._gate.close(error)
+            raise
         except BaseException as error:
             if isinstance(error, Exception):
                 self._gate.close(error)

@@ -70,7 +70,8 @@ class Closer:
         if len(self._untold) >= MAX_UNTOLD:
             log.error("end_forgotten", reservation_id=self._untold.popleft().reservation_id)
         self._untold.append(end)
-        self._gate.close(StoreUnavailableError("it has yet to hear how some calls ended"))
+        if self._gate.reason is None:
+            self._gate.close(StoreUnavailableError("it has yet to hear how some calls ended"))
 
     async def tell_untold(self) -> None:
         """Tell everything that is owed, oldest first.

@@ -1,5 +1,6 @@
 """A running gateway as its tests see it: calls with an identity of the test's own, and feeds."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ CALL_NANO_USD: Final = 960_000
 """What `hi` to gpt-4 with one output token may cost: 30 bounded input tokens at 30,000 each
 (16 + 8 for framing, 4 for `user`, 2 for `hi`) and one output token at 60,000."""
 
-DEADLINE_S: Final = 10.0
+DEADLINE_S: Final = 20.0
 
 
 def usd(nano_usd: int) -> str:
@@ -26,12 +27,17 @@ def usd(nano_usd: int) -> str:
     return f"{nano_usd // 10**9}.{nano_usd % 10**9:09d}"
 
 
-def wait_until(condition: Callable[[], bool], what: str) -> None:
+def wait_until(condition: Callable[[], object], what: str) -> None:
     """Poll until a condition holds; fail after DEADLINE_S."""
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline, f"not within {DEADLINE_S} s: {what}"
         time.sleep(0.01)
+
+
+async def until(condition: Callable[[], object], what: str) -> None:
+    """Poll in a thread, so that a test's own calls go on."""
+    await asyncio.to_thread(wait_until, condition, what)
 
 
 @dataclass(frozen=True, slots=True)

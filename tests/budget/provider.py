@@ -28,15 +28,15 @@ def usage_of(raw: bytes) -> Usage:
 
 
 async def chat(request: web.Request) -> web.StreamResponse:
-    """Charge, then answer as `user` asks: `<behaviour>` or `<behaviour>:<argument>`."""
+    """Charge, then answer as `user` asks: `<behaviour>:<argument>`, several joined by `;`."""
     raw = await request.read()
     body = json.loads(raw)
-    behaviour, _, argument = body.get("user", "").partition(":")
-    if behaviour == "fail":
-        return web.json_response({"error": {"message": "no"}}, status=int(argument))
+    asked = dict(part.partition(":")[::2] for part in body.get("user", "").split(";"))
+    if "fail" in asked:
+        return web.json_response({"error": {"message": "no"}}, status=int(asked["fail"]))
     usage = usage_of(raw)
-    if behaviour == "use":
-        usage = Usage(*(int(part) for part in argument.split(",")))
+    if "use" in asked:
+        usage = Usage(*(int(part) for part in asked["use"].split(",")))
     call = {
         "nano_usd": PRICES.unit_price(body["model"]).cost(usage),
         "body": body,
@@ -44,37 +44,37 @@ async def chat(request: web.Request) -> web.StreamResponse:
         "ended": False,
     }
     request.app[CALLS].append(call)
-    if behaviour == "wait":
-        await asyncio.sleep(float(argument))
-    if behaviour == "drop" and not body.get("stream"):
+    if "wait" in asked:
+        await asyncio.sleep(float(asked["wait"]))
+    if "drop" in asked and not body.get("stream"):
         assert request.transport is not None
         request.transport.close()
     answer = {"prompt_tokens": usage.input_tokens, "completion_tokens": usage.output_tokens}
     if body.get("stream"):
-        response = await stream(request, behaviour, argument, answer)
+        response = await stream(request, asked, answer)
         call["ended"] = True
         return response
     call["ended"] = True
     document: dict[str, Any] = {"choices": [{"index": 0, "message": {"content": "ok"}}]}
-    return web.json_response(document if behaviour == "no-usage" else document | {"usage": answer})
+    return web.json_response(document if "no-usage" in asked else document | {"usage": answer})
 
 
 async def stream(
-    request: web.Request, behaviour: str, argument: str, usage: dict[str, int]
+    request: web.Request, asked: dict[str, str], usage: dict[str, int]
 ) -> web.StreamResponse:
-    """Send some chunks, one every `argument` seconds with `pace`, then the usage."""
+    """Send some chunks, one every so many seconds with `pace`, then the usage."""
     response = web.StreamResponse(headers={"content-type": "text/event-stream"})
     await response.prepare(request)
     for number in range(CHUNKS):
         chunk = {"choices": [{"index": 0, "delta": {"content": f"w{number} "}}], "usage": None}
         await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
-        if behaviour == "pace":
-            await asyncio.sleep(float(argument))
-        if behaviour == "drop" and number == 1:
+        if "pace" in asked:
+            await asyncio.sleep(float(asked["pace"]))
+        if "drop" in asked and number == 1:
             assert request.transport is not None
             request.transport.close()
             return response
-    if behaviour != "no-usage":
+    if "no-usage" not in asked:
         await response.write(
             b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\n"
         )

@@ -3,13 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.budget.conftest import StartGateway
-from tests.budget.gateways import CALL_NANO_USD, Provider, RunningGateway, gateway, usd
+from tests.budget.gateways import CALL_NANO_USD, Provider, RunningGateway, gateway, until, usd
 
 CLIENTS = 300
 FITTING = 37
@@ -25,7 +25,7 @@ def strict_gateway(
     provider: Provider,
 ) -> Iterator[RunningGateway]:
     """Give a gateway where each instance may make 37 small calls."""
-    directory: Path = tmp_path_factory.mktemp("strict")
+    directory = tmp_path_factory.mktemp("strict")
     url = f"redis://127.0.0.1:{durable_port}/{next(databases)}"
     with gateway(directory, url, provider, BUDGET_INSTANCE_CAP_USD=usd(CAP)) as running_gateway:
         yield running_gateway
@@ -37,7 +37,7 @@ def strict(strict_gateway: RunningGateway) -> RunningGateway:
     return strict_gateway.for_another_test()
 
 
-async def flood(gateway: RunningGateway, **fields: object) -> "Counter[int]":
+async def flood(gateway: RunningGateway, **fields: Any) -> "Counter[int]":
     """Make CLIENTS calls at once; return how often each status was answered."""
     limits = httpx.Limits(max_connections=CLIENTS)
     async with httpx.AsyncClient(timeout=30, limits=limits) as client:
@@ -111,8 +111,7 @@ async def test_held_money_is_worth_waiting_for(strict: RunningGateway) -> None:
     """While a call that may turn out cheap holds the rest, another is told to come again."""
     async with httpx.AsyncClient(timeout=20) as client:
         slow = asyncio.create_task(client.post(**strict.request(max_tokens=570, user="wait:1")))
-        while not strict.reserved():
-            await asyncio.sleep(0.01)
+        await until(strict.reserved, "the slow call holds money")
         second = await client.post(**strict.request())
         assert (await slow).status_code == 200
     assert second.status_code == 429

@@ -114,6 +114,7 @@ class Budget(RuleBasedStateMachine):
         await self.store.open()
 
     def teardown(self) -> None:
+        """Close the connection."""
         self.runner.run(self.link.close())
         self.runner.close()
 
@@ -216,7 +217,7 @@ def test_no_order_of_calls_passes_a_limit_or_loses_money(
     machine = type(
         "Run", (Budget,), {"url": f"redis://127.0.0.1:{durable_port}", "databases": databases}
     )
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves it untyped
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=int(os.environ.get("BUDGET_EXAMPLES", "25")),

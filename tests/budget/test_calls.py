@@ -1,0 +1,89 @@
+"""Laws of bounding what a request may cost."""
+
+import json
+from typing import Any
+
+import pytest
+
+from budget.calls import price_call
+from budget.errors import RefusedError
+from metering.prices import PriceBook
+
+PRICES = PriceBook()
+HI = {"model": "gpt-4", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def priced(**fields: Any) -> Any:
+    """Price `hi` to gpt-4 with further fields."""
+    return price_call(json.dumps(HI | fields).encode(), PRICES, 1024)
+
+
+def test_the_worst_case_is_worked_out_by_hand() -> None:
+    """30 input tokens at $30 and 3 times 50 output tokens at $60 a million: $0.0009 + $0.009."""
+    call = priced(max_tokens=50, n=3)
+    assert call.max_input_tokens == 30
+    assert call.worst_case_nano_usd == 9_900_000
+
+
+@pytest.mark.parametrize(
+    ("fields", "forwarded"),
+    [
+        ({}, {"max_tokens": 1024}),
+        ({"max_tokens": None}, {"max_tokens": 1024}),
+        ({"max_tokens": 7}, {"max_tokens": 7}),
+        ({"max_completion_tokens": 7}, {"max_completion_tokens": 7}),
+        ({"max_tokens": 10_000_000}, {"max_tokens": 8192}),
+    ],
+)
+def test_what_goes_upstream_has_the_limit_that_was_priced(
+    fields: dict[str, Any], forwarded: dict[str, int]
+) -> None:
+    """A missing limit is filled in, one beyond the model's window is lowered to it."""
+    call = priced(**fields)
+    (limit,) = forwarded.values()
+    assert json.loads(call.body) == HI | forwarded
+    assert call.worst_case_nano_usd == 900_000 + limit * 60_000
+
+
+def test_a_stream_always_reports_its_usage() -> None:
+    """The client's other options stay."""
+    call = priced(stream=True, stream_options={"include_usage": False, "x": 1})
+    assert json.loads(call.body)["stream_options"] == {"include_usage": True, "x": 1}
+    assert call.is_stream
+    assert not call.wants_usage
+
+
+def test_tools_count_as_prompt() -> None:
+    """Whatever becomes prompt tokens is in the bound."""
+    tools = [{"type": "function", "function": {"name": "f", "description": "d" * 1000}}]
+    assert priced(tools=tools).max_input_tokens > 1000
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"model": "no-such-model"}, "unpriced_model"),
+        ({"modalities": ["text", "audio"]}, "unbounded_cost"),
+        ({"service_tier": "priority"}, "unbounded_cost"),
+        ({"web_search_options": {"a": 1}}, "unbounded_cost"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "unbounded_cost"),
+        ({"messages": []}, None),
+        ({"max_tokens": -1}, None),
+        ({"max_tokens": 1.5}, None),
+        ({"max_tokens": True}, None),
+        ({"n": 0}, None),
+    ],
+)
+def test_what_can_not_be_bounded_is_refused(fields: dict[str, Any], code: str | None) -> None:
+    """400, and never a guess."""
+    with pytest.raises(RefusedError) as caught:
+        priced(**fields)
+    assert (caught.value.refusal.status, caught.value.refusal.code) == (400, code)
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"{", b'{"model": NaN}', b"\xff", b"[" * 5000])
+def test_what_is_no_request_is_refused(raw: bytes) -> None:
+    """400 in OpenAI's shape."""
+    with pytest.raises(RefusedError) as caught:
+        price_call(raw, PRICES, 1024)
+    assert caught.value.refusal.status == 400

@@ -1,0 +1,120 @@
+"""Laws of a gateway whose store, or which itself, dies and comes back."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import httpx
+import redis
+
+from tests.budget.conftest import DURABLE, StartGateway
+from tests.budget.gateways import CALL_NANO_USD, RunningGateway, until, wait_until
+from tests.support.ports import free_port
+from tests.support.services import python_service, redis_server
+
+CLIENTS = 20
+
+
+async def load(gateway: RunningGateway, stop: asyncio.Event, statuses: list[int]) -> None:
+    """Call without a pause until told to stop."""
+    async with httpx.AsyncClient(timeout=10) as client:
+        while not stop.is_set():
+            answer = await client.post(**gateway.request())
+            statuses.append(answer.status_code)
+            if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                assert answer.headers["x-should-retry"] == "false"
+                assert answer.headers["retry-after"] == "5"
+                assert answer.json()["error"]["code"] == "budget_store_unavailable"
+                await asyncio.sleep(0.05)
+
+
+async def test_without_its_store_a_gateway_is_closed_and_recovers_by_itself(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    """Redis dies under load: 503s, no call passes; it returns: calls pass again, nothing is lost."""
+    port = free_port()
+    with redis_server(tmp_path, *DURABLE, port=port) as (server, _):
+        gateway = start_gateway(f"redis://127.0.0.1:{port}/0", BUDGET_CAP_USD="1000")
+        stop, statuses = asyncio.Event(), list[int]()
+        clients = [asyncio.create_task(load(gateway, stop, statuses)) for _ in range(CLIENTS)]
+        await until(lambda: statuses.count(200) >= 3 * CLIENTS, "calls pass")
+        server.kill()
+        await until(lambda: 503 in statuses, "calls are refused")
+        await until(lambda: gateway.chat().status_code == 503, "the gateway is closed")
+        served = len(gateway.provider.ledger(gateway.app)["calls"])
+        assert not gateway.is_ready()
+        refusals = statuses.count(503)
+        await until(lambda: statuses.count(503) >= refusals + 3 * CLIENTS, "it stays closed")
+        assert len(gateway.provider.ledger(gateway.app)["calls"]) == served
+
+    with redis_server(tmp_path, *DURABLE, port=port):
+        passed = statuses.count(200)
+        await until(lambda: statuses.count(200) >= passed + 3 * CLIENTS, "calls pass again")
+        stop.set()
+        await asyncio.gather(*clients)
+        wait_until(lambda: gateway.reserved() == 0, "every call is closed")
+        assert set(statuses) == {200, 503}
+        ledger = gateway.provider.ledger(gateway.app)
+        assert gateway.spent() == ledger["nano_usd"] == len(ledger["calls"]) * CALL_NANO_USD
+
+
+async def test_a_store_that_hangs_keeps_nobody_waiting(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    """A stopped Redis is a dead one after a second; what it holds is given back when it wakes."""
+    with redis_server(tmp_path, *DURABLE) as (server, port):
+        gateway = start_gateway(f"redis://127.0.0.1:{port}/0", BUDGET_CAP_USD="1000")
+        server.process.send_signal(signal.SIGSTOP)
+        assert gateway.chat().status_code == 503
+        server.process.send_signal(signal.SIGCONT)
+        wait_until(gateway.is_ready, "the gateway opens again")
+        wait_until(lambda: gateway.total()["reserved"]["nano_usd"] == 0, "the hold is given back")
+        assert gateway.chat().status_code == 200
+        wait_until(lambda: gateway.spent() == CALL_NANO_USD, "one call is charged")
+        assert gateway.provider.ledger(gateway.app)["nano_usd"] == CALL_NANO_USD
+
+
+def test_lost_functions_are_loaded_again_and_a_lost_ledger_is_not_accepted(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    """Without our functions a store is closed for a moment; emptied, until somebody decides."""
+    with redis_server(tmp_path, *DURABLE) as (_, port):
+        client = redis.Redis(port=port)
+        gateway = start_gateway(f"redis://127.0.0.1:{port}/0", BUDGET_CAP_USD="1000")
+        client.function_flush()
+        wait_until(lambda: gateway.chat().status_code == 200, "the functions are loaded again")
+        client.flushall()
+        client.close()
+        assert [gateway.chat().status_code for _ in range(3)] == [503] * 3
+        answer = gateway.http.get(f"{gateway.url}/readyz")
+        assert answer.status_code == 503
+        assert "restart the gateway" in answer.json()["reason"]
+
+
+def test_a_killed_gateway_s_call_counts_as_spent(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    """Between dispatch and settlement the money is held; the next gateway's keeper spends it."""
+    settings = {
+        "BUDGET_CAP_USD": "1000",
+        "BUDGET_UPSTREAM_TIMEOUT_S": "0.5",
+        "BUDGET_HOLD_MARGIN_S": "0.5",
+    }
+    gateway = start_gateway(**settings)
+
+    async def die_during_a_call() -> None:
+        async with httpx.AsyncClient(timeout=10) as client:
+            call = asyncio.create_task(client.post(**gateway.request(user="wait:0.4")))
+            await until(gateway.reserved, "the call is under way")
+            gateway.service.kill()
+            await asyncio.gather(call, return_exceptions=True)
+
+    asyncio.run(die_during_a_call())
+    with python_service("budget", tmp_path, gateway.env, f"{gateway.url}/readyz"):
+        wait_until(lambda: gateway.spent() == CALL_NANO_USD, "the hold expires as spent")
+        assert gateway.reserved() == 0
+        last = gateway.events()[-1]
+        assert (last["event"], last["state"]) == ("expire", "EXPIRED_SPENT")
+        assert gateway.spent() == gateway.provider.ledger(gateway.app)["nano_usd"]
+        metrics = gateway.http.get(f"{gateway.url}/metrics").text
+        assert 'budget_hold_expired_total{as="spent"} 1.0' in metrics

@@ -1,0 +1,58 @@
+"""Laws of following a streamed answer."""
+
+import json
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budget.streams import StreamReader
+from metering.sse import DONE, EventParser, encode_event
+from metering.usage import Usage
+
+WORDS = [encode_event(json.dumps({"choices": [{"delta": {"content": w}}]})) for w in "abc"]
+USAGE = encode_event(
+    json.dumps({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}})
+)
+STREAM = b"".join([*WORDS, USAGE, DONE])
+
+
+@given(cuts=st.lists(st.integers(0, len(STREAM)), max_size=12), wants_usage=st.booleans())
+def test_any_split_of_the_bytes_reads_the_same(cuts: list[int], *, wants_usage: bool) -> None:
+    """Every event passes, in order; the usage only to whom asked for it; it is always read."""
+    edges = [0, *sorted(cuts), len(STREAM)]
+    reader = StreamReader(wants_usage=wants_usage)
+    passed = b"".join(reader.feed(STREAM[start:end]) for start, end in pairwise(edges))
+    assert passed == (STREAM if wants_usage else STREAM.replace(USAGE, b""))
+    assert reader.usage == reader.final_usage == Usage(3, 0, 2)
+
+
+def test_running_totals_are_not_final() -> None:
+    """Usage beside words counts once the stream is whole, not when it breaks off."""
+    chunk = {"choices": [{"delta": {"content": "a"}}]}
+    first = chunk | {"usage": {"prompt_tokens": 3, "completion_tokens": 1}}
+    reader = StreamReader(wants_usage=False)
+    passed = reader.feed(encode_event(json.dumps(first)))
+    assert [json.loads(e.data) for e in EventParser().feed(passed)] == [first]
+    assert reader.usage == Usage(3, 0, 1)
+    assert reader.final_usage is None
+
+
+def test_usage_that_can_not_be_priced_is_no_usage() -> None:
+    """Audio tokens after a plain count void that count."""
+    audio = {"prompt_tokens": 3, "completion_tokens": 2}
+    odd = audio | {"completion_tokens_details": {"audio_tokens": 1}}
+    reader = StreamReader(wants_usage=True)
+    reader.feed(USAGE)
+    reader.feed(encode_event(json.dumps({"choices": [], "usage": odd})))
+    assert reader.usage is None
+    assert reader.final_usage is None
+
+
+def test_words_that_mention_usage_are_words() -> None:
+    """Only the field counts, and a null one is none."""
+    chunk = {"choices": [{"delta": {"content": '"usage"'}}], "usage": None}
+    event = encode_event(json.dumps(chunk))
+    reader = StreamReader(wants_usage=False)
+    assert reader.feed(event) == event
+    assert reader.usage is None
