@@ -1,5 +1,6 @@
 """`python -m fake_llm`: serve until SIGTERM or SIGINT; exit 2 with one line on a bad setting."""
 
+import gc
 import signal
 import socket
 import sys
@@ -33,6 +34,8 @@ def main() -> None:
     except StartupError as error:
         _refuse(str(error))
     configure_logs()
+    # Prices and tokenizers live as long as the process: no collection need look at them again.
+    gc.freeze()
     log = structlog.get_logger("fake_llm")
     # Once it has ended in order, uvicorn raises the signal again for whoever stood there before.
     signal.signal(signal.SIGTERM, _exit_cleanly)
@@ -43,6 +46,7 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
     )
     log.info("listening", host=settings.host, port=settings.port)

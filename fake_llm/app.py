@@ -20,6 +20,7 @@ from fake_llm.settings import FakeLlmSettings
 from fake_llm.words import Words
 from metering.chat import error_body
 from metering.prices import PriceBook
+from metering.tokens import warm_up
 
 _TITLE = "Fake LLM"
 _ABOUT = """Answers like OpenAI's chat completions, and meters every token and dollar.
@@ -34,6 +35,7 @@ def create_app(settings: FakeLlmSettings) -> ASGIApp:
     Raises:
         PriceFileError: The price file can't be used.
     """
+    warm_up()
     clock = Clock()
     prices = PriceBook(settings.price_file)
     meter = Meter(prices, clock, settings.calls_limit)

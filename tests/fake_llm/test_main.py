@@ -83,7 +83,8 @@ def test_sigterm_ends_it_in_order(tmp_path: Path, *, busy: bool) -> None:
     ):
         if busy:
             with client.stream("POST", "/v1/chat/completions", json=_STREAM) as answer:
-                next(answer.iter_raw())
+                pieces = answer.iter_raw()
+                next(pieces)
                 service.process.terminate()
                 began = time.monotonic()
                 assert service.process.wait(10) == 0
