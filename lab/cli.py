@@ -252,7 +252,7 @@ def run(arguments: Sequence[str]) -> int:
         print_problems(["stopped"])
         return _INTERRUPTED
     except LabError as error:
-        print_problems(str(error).splitlines())
+        print_problems([str(error)])
         return _COULD_NOT_RUN
     return result if isinstance(result, int) else _OK
 

@@ -44,7 +44,7 @@ def print_status(status: dict[str, Any]) -> None:
         unwell = service["state"] == "running" and not service["healthy"]
         state = "not healthy" if unwell else service["state"]
         table.add_row(
-            service["name"], state, service["address"], str(service["pid"]), service["log"]
+            service["name"], state, service["address"], str(service["pid"] or "-"), service["log"]
         )
     _show(table)
     spend = status["spend"]

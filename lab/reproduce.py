@@ -21,7 +21,7 @@ from lab.ports import free_ports
 from lab.processes import Nursery
 from lab.report import write_report
 from lab.run_directory import RunDirectory
-from lab.runtimes import make_runtime
+from lab.runtimes import Runtime, make_runtime
 from lab.scenario import ArmName, Scenario
 from lab.stack_config import StackConfig
 from lab.verdict import ExitCode, Verdict, failed, judge
@@ -63,7 +63,7 @@ def reproduce(
     directory = RunDirectory.create(runs_dir(), scenario.name, datetime.now(UTC))
     plans = _plans(scenario, directory)
     runtime = make_runtime(plans[0].config)
-    head = _head(scenario, directory, arguments)
+    head = _head(scenario, runtime, directory, arguments)
     directory.begin(scenario, head)
     abandoned = threading.Event()
     try:
@@ -147,12 +147,14 @@ def _raise_cause(futures: Sequence[Future[ArmEvidence]], stopped: threading.Even
         raise causes[0]
 
 
-def _head(scenario: Scenario, directory: RunDirectory, arguments: Sequence[str]) -> dict[str, Any]:
+def _head(
+    scenario: Scenario, runtime: Runtime, directory: RunDirectory, arguments: Sequence[str]
+) -> dict[str, Any]:
     return {
         "run": directory.path.name,
         "began": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["./runaway", *arguments]),
-        "versions": installed_versions(),
+        "versions": {**installed_versions(), **runtime.versions()},
         "scenario": scenario.model_dump(mode="json"),
     }
 

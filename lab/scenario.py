@@ -1,7 +1,7 @@
 """A scenario: what one run does. Validated as a whole, so that every bad field is named at once."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -121,7 +121,8 @@ def load_scenario(source: str, overrides: Mapping[str, Any], flags: Mapping[str,
     try:
         return Scenario.model_validate({**document, **chosen})
     except ValidationError as error:
-        raise UsageError(_problems(error, source, {f: flags[f] for f in chosen})) from None
+        named = {field: flags[field] for field in chosen}
+        raise UsageError(list(dict.fromkeys(_problems(error, source, named)))) from None
 
 
 def _read(source: str) -> dict[str, Any]:
@@ -147,6 +148,15 @@ def _problems(error: ValidationError, source: str, flags: Mapping[str, str]) -> 
         top = location[0] if location else ""
         where = flags.get(top) or f"scenario {source}: {'.'.join(location)}".rstrip(": ")
         message = str(entry["msg"]).removeprefix("Value error, ")
+        if entry["type"] == "extra_forbidden":
+            message = f"no such field; there are {', '.join(_fields(location[:-1]))}"
+        elif entry["type"] == "too_short" and entry["input"]:
+            # The same bad item is named by an error of its own.
+            continue
         shown = "" if isinstance(entry["input"], dict) else f" (got {entry['input']!r})"
         problems.append(f"{where}: {message}{shown}")
     return problems
+
+
+def _fields(location: Sequence[str]) -> list[str]:
+    return list(AgentInput.model_fields if location else Scenario.model_fields)

@@ -85,7 +85,7 @@ def take_down(directory: Path) -> DownReport:
         state = read_state(directory) or state
     leftovers: list[int] = []
     if state is not None:
-        recorded = {service.pid: service.started for service in state.services}
+        recorded = state.leaders()
         leftovers = kill_recorded(recorded, orphans=False)
         _await(lambda: not any(is_same(p, s) for p, s in recorded.items()), _DOWN_GRACE_S)
     remove_state(directory)
@@ -149,7 +149,8 @@ def stack_status(state: StackState) -> dict[str, Any]:
     services = []
     for service in state.services:
         check = checks.get(service.name)
-        alive = is_same(service.pid, service.started)
+        pid, started = service.pid, service.started
+        alive = pid is not None and started is not None and is_same(pid, started)
         healthy = alive and (check is None or check())
         services.append({**service.model_dump(exclude={"started"}), "healthy": healthy})
     return {

@@ -28,10 +28,19 @@ class ProcessRecord(BaseModel):
     started: float
 
 
-class ServiceRecord(ProcessRecord):
-    """A service of the stack, as it was last seen by its supervisor."""
+class ServiceRecord(BaseModel):
+    """A service of the stack, as it was last seen by its supervisor.
+
+    Attributes:
+        pid: None while it is down.
+        started: seconds since the epoch; None while it is down.
+    """
+
+    model_config = ConfigDict(frozen=True)
 
     name: str
+    pid: int | None
+    started: float | None
     state: str
     address: str
     log: str
@@ -46,6 +55,14 @@ class StackState(BaseModel):
     config: StackConfig
     services: tuple[ServiceRecord, ...] = ()
     runtime: str | None = None
+
+    def leaders(self) -> dict[int, float]:
+        """Return the recorded process groups: pid to start time."""
+        return {
+            service.pid: service.started
+            for service in self.services
+            if service.pid is not None and service.started is not None
+        }
 
 
 def write_state(directory: Path, state: StackState) -> None:

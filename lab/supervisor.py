@@ -25,6 +25,7 @@ from lab.guardian import start_time
 from lab.ports import require_free
 from lab.processes import Nursery
 from lab.runtimes import Runtime, make_runtime
+from lab.services import ServiceSpec
 from lab.stack import Stack
 from lab.stack_config import StackConfig
 from lab.state_file import (
@@ -75,23 +76,24 @@ class Supervisor:
     def state(self) -> StackState:
         """Return what runs at the moment."""
         pid = os.getpid()
-        records = tuple(
-            ServiceRecord(
-                name=name,
-                pid=child.pid,
-                started=child.started,
-                state=self.stack.states[name],
-                address=self.stack.specs[name].address,
-                log=str(child.log),
-            )
-            for name, child in list(self.stack.children.items())
-        )
+        records = tuple(self._record(spec) for spec in list(self.stack.specs.values()))
         supervisor = ProcessRecord(pid=pid, started=start_time(pid) or 0.0)
         return StackState(
             supervisor=supervisor,
             config=self.stack.config,
             services=records,
             runtime=self.runtime_label,
+        )
+
+    def _record(self, spec: ServiceSpec) -> ServiceRecord:
+        child = self.stack.children.get(spec.name)
+        return ServiceRecord(
+            name=spec.name,
+            pid=child.pid if child else None,
+            started=child.started if child else None,
+            state=self.stack.states[spec.name],
+            address=spec.address,
+            log=str(self.stack.config.logs / f"{spec.name}.log"),
         )
 
     def save(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from lab.errors import UsageError
 from lab.expectation import KNOWN_PROFILES
@@ -43,12 +43,6 @@ class UpOptions(BaseModel):
             raise ValueError(f"must be one of {', '.join(KNOWN_PROFILES)}")
         return value
 
-    @model_validator(mode="after")
-    def _cap_fits_mode(self) -> "UpOptions":
-        if self.budget == "cap" and self.cap is None:
-            raise ValueError("--budget cap needs --cap USD")
-        return self
-
     def config(self, directory: Path) -> StackConfig:
         """Return the stack that was asked for."""
         return StackConfig(
@@ -73,17 +67,21 @@ def parse_up_options(chosen: Mapping[str, Any], ports: Mapping[str, str | None])
     if "cap" in given:
         given.setdefault("budget", "cap")
     wanted = {name: port for name, port in ports.items() if port is not None}
+    lacking = given.get("budget") == "cap" and "cap" not in given
+    problems = ["--budget cap: needs --cap USD"] if lacking else []
     try:
-        return UpOptions.model_validate({**given, "ports": wanted})
+        options = UpOptions.model_validate({**given, "ports": wanted})
     except ValidationError as error:
-        raise UsageError([_problem(dict(entry)) for entry in error.errors()]) from None
+        problems += [_problem(dict(entry)) for entry in error.errors()]
+        raise UsageError(problems) from None
+    if problems:
+        raise UsageError(problems)
+    return options
 
 
 def _problem(entry: Mapping[str, Any]) -> str:
     location = [str(part) for part in entry["loc"]]
     message = str(entry["msg"]).removeprefix("Value error, ")
-    if not location:
-        return message
     is_port = location[0] == "ports" and len(location) > 1
     flag = flag_of(location[1]) if is_port else f"--{location[0].replace('_', '-')}"
     return f"{flag}: {message} (got {entry['input']!r})"

@@ -1,6 +1,6 @@
 """What a runtime tells the stack: which services to run, and what it calls itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from lab.services import ServiceSpec
@@ -15,3 +15,6 @@ class Runtime(Protocol):
 
     def label(self, config: StackConfig) -> str:
         """Return what runs, as the engine itself reports it; never guessed."""
+
+    def versions(self) -> Mapping[str, str]:
+        """Return the versions of the programs that it brings, by name."""

