@@ -46,9 +46,13 @@ class Provider:
 
     url: str
 
+    def get(self, path: str) -> Any:
+        """Read one of its documents."""
+        return httpx.get(f"{self.url}{path}").json()
+
     def ledger(self, app: str) -> dict[str, Any]:
         """Return what it carried out for one application."""
-        found: dict[str, Any] = httpx.get(f"{self.url}/calls", params={"app": app}).json()
+        found: dict[str, Any] = self.get(f"/calls?app={app}")
         return found
 
 

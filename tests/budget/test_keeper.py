@@ -31,7 +31,7 @@ async def load(gateway: RunningGateway, stop: asyncio.Event, statuses: list[int]
 async def test_without_its_store_a_gateway_is_closed_and_recovers_by_itself(
     start_gateway: StartGateway, tmp_path: Path
 ) -> None:
-    """Redis dies under load: 503s, no call passes; it returns: calls pass again, nothing is lost."""
+    """Redis dies under load: 503s, no call passes. It returns: calls pass, nothing is lost."""
     port = free_port()
     with redis_server(tmp_path, *DURABLE, port=port) as (server, _):
         gateway = start_gateway(f"redis://127.0.0.1:{port}/0", BUDGET_CAP_USD="1000")
