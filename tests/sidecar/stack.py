@@ -60,8 +60,10 @@ class Stack:
     redis: "redis.Redis[bytes]"
     env: dict[str, str]
     health_url: str
-    grpc_address: str
     tap: Wiretap
+    app_port: int
+    redis_service: Service
+    scheduler: Service
     client: DaprWorkflowClient
     stub: Any
     sidecar: Service | None = None
@@ -80,7 +82,7 @@ class Stack:
         """Start a worker app and wait until the sidecar has it."""
         command = [
             *(sys.executable, str(WORKER_APP)),
-            *(f"127.0.0.1:{self.tap.port}", str(self.journal)),
+            *(f"127.0.0.1:{self.app_port}", str(self.journal)),
         ]
         self.app = self.closing.enter_context(running("app", command, self.directory))
         wait_until_http(self.app, self.health_url)
@@ -153,20 +155,23 @@ def write_component(directory: Path, ttl_s: int) -> None:
 
 
 @contextmanager
-def stack(directory: Path, profile: str, *, ttl_s: int = -1) -> Iterator[Stack]:
-    """Run a stack with its worker app."""
+def stack(
+    directory: Path, profile: str, *, ttl_s: int = -1, relayed: bool = True
+) -> Iterator[Stack]:
+    """Run a stack with its worker app; `relayed`, the wiretap is between them."""
     directory.mkdir(exist_ok=True)
     (directory / "scheduler").mkdir(mode=0o700)
     write_component(directory / "components", ttl_s)
     grpc_port, http_port, scheduler_port = free_port(), free_port(), free_port()
     with ExitStack() as closing:
-        _, redis_port = closing.enter_context(redis_server(directory))
-        _start_scheduler(closing, directory, profile, scheduler_port)
+        redis_service, redis_port = closing.enter_context(redis_server(directory))
+        scheduler = _start_scheduler(closing, directory, profile, scheduler_port)
         tap = Wiretap(f"127.0.0.1:{grpc_port}")
         closing.callback(tap.close)
-        channel = grpc.insecure_channel(f"127.0.0.1:{tap.port}")
+        app_port = tap.port if relayed else grpc_port
+        channel = grpc.insecure_channel(f"127.0.0.1:{app_port}")
         closing.callback(channel.close)
-        client = DaprWorkflowClient(host="127.0.0.1", port=str(tap.port))
+        client = DaprWorkflowClient(host="127.0.0.1", port=str(app_port))
         closing.callback(client.close)
         connection = redis.Redis(port=redis_port)
         closing.callback(connection.close)
@@ -184,8 +189,10 @@ def stack(directory: Path, profile: str, *, ttl_s: int = -1) -> Iterator[Stack]:
                 "SIDECAR_SCHEDULER_ADDRESS": f"127.0.0.1:{scheduler_port}",
             },
             health_url=f"http://127.0.0.1:{http_port}/v1.0/healthz",
-            grpc_address=f"127.0.0.1:{grpc_port}",
             tap=tap,
+            app_port=app_port,
+            redis_service=redis_service,
+            scheduler=scheduler,
             client=client,
             stub=service_grpc.TaskHubSidecarServiceStub(channel),
         )
@@ -195,7 +202,7 @@ def stack(directory: Path, profile: str, *, ttl_s: int = -1) -> Iterator[Stack]:
         yield made
 
 
-def _start_scheduler(closing: ExitStack, directory: Path, profile: str, port: int) -> None:
+def _start_scheduler(closing: ExitStack, directory: Path, profile: str, port: int) -> Service:
     http_port = free_port()
     env = {
         "SCHEDULER_PORT": str(port),
@@ -204,4 +211,4 @@ def _start_scheduler(closing: ExitStack, directory: Path, profile: str, port: in
         "SCHEDULER_PROFILE": profile,
     }
     url = f"http://127.0.0.1:{http_port}/healthz"
-    closing.enter_context(python_service("sidecar.scheduler", directory, env, url))
+    return closing.enter_context(python_service("sidecar.scheduler", directory, env, url))
