@@ -33,7 +33,7 @@ spec:
 _Value = TypeVar("_Value")
 
 
-def until(look: Callable[[], _Value], what: str, timeout_s: float = 20.0) -> _Value:
+def until(look: Callable[[], _Value | None], what: str, timeout_s: float = 20.0) -> _Value:
     """Return the first true value that `look` finds; fail at the deadline."""
     deadline = time.monotonic() + timeout_s
     while not (found := look()):
