@@ -8,7 +8,6 @@ import pytest
 
 from tests.workflow_app.stack import APP_ID, Stack, until
 
-
 # Starting the house is bounded by itself; a test has its time once the house stands.
 pytestmark = pytest.mark.timeout(60, func_only=True)
 
