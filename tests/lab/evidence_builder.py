@@ -136,7 +136,7 @@ def decision(seq: int, execution: dict[str, Any]) -> dict[str, Any]:
 
 def ledger(paid: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return reserve and settle of each paid execution, in the order of time."""
-    moves = []
+    moves: list[tuple[int, str, int, int, int | None]] = []
     for e in paid:
         moves.append((e["started_unix_ms"], "reserve", REQUESTED, 0, None))
         moves.append((e["ended_unix_ms"], "settle", -REQUESTED, COST, COST))

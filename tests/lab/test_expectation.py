@@ -1,0 +1,29 @@
+import pytest
+
+from lab.expectation import KNOWN_PROFILES, Again, expected_again
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("1.14.4", Again.NEVER),
+        ("1.15.0", Again.ENDLESS),
+        ("1.15.14", Again.ENDLESS),
+        ("1.15.15", None),
+        ("1.16.0", Again.ENDLESS),
+        ("1.16.1", Again.ENDLESS),
+        ("1.16.2", Again.ONCE),
+        ("1.17.0", Again.ONCE),
+        ("1.18.3", Again.ONCE),
+        ("edge", None),
+    ],
+)
+def test_each_version_does_what_was_seen_of_it(version: str, expected: Again | None) -> None:
+    """After state and memory are lost: endless up to 1.16.1, once more from 1.16.2 on."""
+    assert expected_again(version, loses_cache=True) is expected
+
+
+@pytest.mark.parametrize("version", KNOWN_PROFILES)
+def test_expiry_alone_makes_nothing_run_again(version: str) -> None:
+    """While the sidecar keeps its memory no version executes anything twice."""
+    assert expected_again(version, loses_cache=False) is Again.NEVER

@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import pytest
+
+from lab.errors import UsageError
+from lab.scenario import Scenario, load_scenario, preset_names
+
+FLAGS = {"ttl_s": "--ttl", "workflows": "--workflows", "arms": "--arm", "cap_usd": "--cap"}
+
+
+def problems_of(source: str, **overrides: object) -> tuple[str, ...]:
+    with pytest.raises(UsageError) as caught:
+        load_scenario(source, overrides, FLAGS)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_is_valid(name: str) -> None:
+    """What ships with the lab loads, and is called what its file is called."""
+    assert load_scenario(name, {}, {}).name == name
+
+
+def test_three_wrong_fields_are_all_named(tmp_path: Path) -> None:
+    """A file with three wrong fields is refused with one line for each."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("workflows: many\ndisrupt: sidecar-kil\nttl_s: -4\n")
+    problems = problems_of(str(path))
+    assert len(problems) == 3
+    for field, value in (("workflows", "'many'"), ("disrupt", "'sidecar-kil'"), ("ttl_s", "-4")):
+        assert any(f" {field}: " in line and value in line for line in problems)
+
+
+def test_an_unknown_field_is_named_with_those_that_exist(tmp_path: Path) -> None:
+    """A misspelt field is no silent default, at any depth."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("workflow: 3\ninput: {step: 2}\n")
+    first, second = sorted(problems_of(str(path)))
+    assert "input.step: no such field" in first
+    assert "steps" in first
+    assert "workflow: no such field" in second
+    assert "workflows" in second
+
+
+def test_options_are_named_as_the_user_typed_them() -> None:
+    """A bad value of the command line is reported under its flag."""
+    problems = problems_of("demo", ttl_s="soon", workflows="0", arms=["x"], cap_usd="1e3")
+    assert [line.split(":")[0] for line in problems] == ["--arm", "--ttl", "--workflows", "--cap"]
+
+
+def test_options_win_over_the_file_and_none_leaves_it_alone(tmp_path: Path) -> None:
+    """Overrides replace single fields only."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("workflows: 3\nttl_s: 9\n")
+    scenario = load_scenario(str(path), {"ttl_s": "4", "workflows": None}, FLAGS)
+    assert (scenario.ttl_s, scenario.workflows, scenario.name) == (4, 3, "mine")
+
+
+def test_a_cap_written_as_a_yaml_number_keeps_its_digits(tmp_path: Path) -> None:
+    """Money may be written with or without quotes and never turns into a float."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("cap_usd: 1.25\n")
+    assert load_scenario(str(path), {}, {}).cap_usd == "1.25"
+
+
+@pytest.mark.parametrize("text", ["- a\n", "just words", "a: [", ""])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    """Broken or empty YAML is a usage error, not a crash."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    assert str(path) in problems_of(str(path))[0]
+
+
+def test_an_unknown_name_lists_the_presets() -> None:
+    """Neither a file nor a preset: the presets are named."""
+    assert "demo" in problems_of("no-such-scenario")[0]
+
+
+def test_a_safety_stop_below_the_cap_is_refused() -> None:
+    """The safety stop of the arm without a cap must lie above the cap."""
+    assert "safety_cap_usd" in problems_of("demo", cap_usd="1000")[0]
+
+
+def test_a_scenario_survives_its_own_yaml() -> None:
+    """What a run writes down can be read again to repeat it."""
+    scenario = load_scenario("demo", {"ttl_s": 3}, FLAGS)
+    assert Scenario.model_validate(scenario.model_dump(mode="json")) == scenario
