@@ -89,14 +89,14 @@ class Dispatcher:
 
     async def schedule(self, request: pb.ScheduleJobRequest) -> None:
         """Store a job; it is on disk when this returns."""
-        if len(self._board) >= self._max_jobs:
+        job = parse_job(
+            request, revision=next(self._revisions), now_us=self._clock(), profile=self.profile
+        )
+        if len(self._board) >= self._max_jobs and self._board.get(job.key) is None:
             raise RequestError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"the scheduler holds {self._max_jobs} jobs, which is SCHEDULER_MAX_JOBS",
             )
-        job = parse_job(
-            request, revision=next(self._revisions), now_us=self._clock(), profile=self.profile
-        )
 
         def on_commit(rows: int) -> None:
             if rows:

@@ -1,6 +1,7 @@
 """Runs the scheduler: binds both ports, serves until it is told to stop, closes the disk last."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -35,6 +36,8 @@ _GRPC_OPTIONS = [
 
 async def serve(settings: SchedulerSettings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set; StartError where a port or the data directory can't be used."""
+    # gRPC reports a taken port in a line of its own, which tells an operator nothing.
+    _require_free("SCHEDULER_PORT", settings.host, settings.port)
     store = JobStore(settings.data_dir)
     try:
         dispatcher = Dispatcher(store, profile(settings.profile), max_jobs=settings.max_jobs)
@@ -83,6 +86,18 @@ async def _http(settings: SchedulerSettings, dispatcher: Dispatcher) -> AsyncIte
         yield
     finally:
         await runner.cleanup()
+
+
+def _require_free(setting: str, host: str, port: int) -> None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise _taken(setting, host, port) from error
 
 
 def _taken(setting: str, host: str, port: int) -> StartError:

@@ -87,7 +87,7 @@ def test_a_late_failure_does_not_bring_a_deleted_job_back() -> None:
 
 
 def test_a_late_answer_does_not_touch_the_successor() -> None:
-    """A job overwritten while it is out is answered in vain; its successor has a clock of its own."""
+    """A job overwritten while it is out is answered in vain; its successor has its own clock."""
     for success in (True, False):
         board, successor = Board(), job("a", due_us=5)
         board.put(job("a"))
@@ -160,22 +160,26 @@ class Lives(RuleBasedStateMachine):
 
     @rule(actor_id=keys, in_us=st.integers(-3 * SECOND_US, 3 * SECOND_US))
     def put(self, actor_id: str, in_us: int) -> None:
+        """Schedule or overwrite a job."""
         made = job(actor_id, self.now_us + in_us, max_retries=5)
         self.board.put(made)
         self.jobs[made.key], self.failures[made.key] = made, 0
 
     @rule(actor_id=keys)
     def delete(self, actor_id: str) -> None:
+        """Delete a job."""
         key = job(actor_id).key
         assert self.board.remove(key) == (self.jobs.pop(key, None) is not None)
 
     @rule(stream=streams)
     def connect(self, stream: int) -> None:
+        """Let a sidecar come."""
         self.board.connect(stream, frozenset({POOL}))
         self.connected.add(stream)
 
     @rule(stream=streams)
     def disconnect(self, stream: int) -> None:
+        """Let a sidecar go; what is out on it counts for nothing."""
         if stream in self.connected:
             self.board.disconnect(stream)
             self.connected.remove(stream)
@@ -183,6 +187,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(later_us=st.integers(0, 2 * SECOND_US))
     def deliver(self, later_us: int) -> None:
+        """Let time pass; exactly what is due comes."""
         self.now_us += later_us
         due = {
             each.key
@@ -199,6 +204,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(data=st.data(), success=st.booleans())
     def answer(self, data: st.DataObject, success: bool) -> None:  # noqa: FBT001 - hypothesis
+        """Answer something that is out."""
         if not self.out:
             return
         at = data.draw(st.sampled_from(sorted(self.out)))
@@ -214,6 +220,7 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def holds_the_jobs_of_the_model(self) -> None:
+        """The board has the jobs that it should have, in order."""
         assert {each.job.key: each.job for each in self.board.search("")} == self.jobs
         assert [each.job.key for each in self.board.search("")] == sorted(self.jobs)
 

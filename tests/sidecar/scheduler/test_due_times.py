@@ -72,5 +72,5 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 )  # fmt: skip
 def test_other_texts_are_refused(text: str) -> None:
     """What is neither form is refused in Dapr's words."""
-    with pytest.raises(ValueError, match="^due time format not recognized$"):
+    with pytest.raises(ValueError, match=r"^due time format not recognized$"):
         due_us(text, NOW_US)

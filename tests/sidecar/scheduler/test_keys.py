@@ -90,8 +90,8 @@ def test_a_sidecar_takes_the_pools_of_its_types() -> None:
 def test_the_caller_must_be_named(missing: str) -> None:
     """Without namespace or app id a call is refused in Dapr's words."""
     metadata = actor("a")
-    metadata.ClearField(missing)  # type: ignore[arg-type]  # one of two literals
-    with pytest.raises(RequestError, match="^missing namespace or appID in request$") as refusal:
+    metadata.ClearField(missing)
+    with pytest.raises(RequestError, match=r"^missing namespace or appID in request$") as refusal:
         job_key("x", metadata)
     assert refusal.value.code is grpc.StatusCode.INVALID_ARGUMENT
 
@@ -99,6 +99,6 @@ def test_the_caller_must_be_named(missing: str) -> None:
 def test_the_target_must_be_named() -> None:
     """Without a target a call is refused as Go prints it."""
     metadata = pb.JobMetadata(app_id="lab", namespace="default")
-    with pytest.raises(RequestError, match="^unknown job type: <nil>$") as refusal:
+    with pytest.raises(RequestError, match=r"^unknown job type: <nil>$") as refusal:
         search_prefix(metadata, closed=True)
     assert refusal.value.code is grpc.StatusCode.UNKNOWN

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import grpc
 import pytest
@@ -22,7 +23,7 @@ from tests.sidecar.scheduler.harness import (
 FAR = "240h"
 
 
-def refusal(call: Callable[[], object]) -> tuple[grpc.StatusCode, str]:
+def refusal(call: Callable[[], object]) -> tuple[grpc.StatusCode, str | None]:
     """Return the status of a call that is refused."""
     with pytest.raises(grpc.RpcError) as caught:
         call()
@@ -172,7 +173,7 @@ def test_calls_without_a_caller_or_a_target(old: Scheduler) -> None:
     missing = (grpc.StatusCode.INVALID_ARGUMENT, "missing namespace or appID in request")
     for metadata in (actor("", app_id=""), pb.JobMetadata(app_id="lab")):
         request = pb.ListJobsRequest(metadata=metadata)
-        assert refusal(lambda request=request: old.stub.ListJobs(request, timeout=10)) == missing
+        assert refusal(partial(old.stub.ListJobs, request, timeout=10)) == missing
     request = pb.ListJobsRequest(metadata=pb.JobMetadata(app_id="lab", namespace="default"))
     unknown = (grpc.StatusCode.UNKNOWN, "unknown job type: <nil>")
     assert refusal(lambda: old.stub.ListJobs(request, timeout=10)) == unknown
@@ -184,7 +185,7 @@ def test_unknown_jobs(old: Scheduler, new: Scheduler) -> None:
         each.delete("nobody")
         request = pb.GetJobRequest(name="run-activity", metadata=actor("nobody"))
         expected = (grpc.StatusCode.NOT_FOUND, "job not found: run-activity")
-        assert refusal(lambda each=each: each.stub.GetJob(request, timeout=10)) == expected  # noqa: B023 - called at once
+        assert refusal(partial(each.stub.GetJob, request, timeout=10)) == expected
 
 
 def test_listing_like_1_16(old: Scheduler) -> None:
@@ -255,9 +256,7 @@ def test_bulk_deletion_on_1_18(new: Scheduler) -> None:
     assert new.list_keys("", kind) == ["b2::1::1"]
 
 
-def test_ids_with_the_key_separator_break_a_listing_of_1_16(
-    old: Scheduler, new: Scheduler
-) -> None:
+def test_ids_with_the_key_separator_break_a_listing_of_1_16(old: Scheduler, new: Scheduler) -> None:
     """1.16 reads the metadata back from the key, and can't where the id contains `||`."""
     kind = "dapr.internal.default.pipes.activity"
     for each in (old, new):
@@ -265,6 +264,7 @@ def test_ids_with_the_key_separator_break_a_listing_of_1_16(
     assert new.list_keys("", kind) == ["a||b::1::1"]
     code, words = refusal(lambda: old.list_keys("", kind))
     assert code is grpc.StatusCode.UNKNOWN
+    assert words is not None
     assert words.startswith("failed to parse job metadata: invalid key: dapr/jobs/actorreminder||")
     request = pb.DeleteJobRequest(name="run-activity", metadata=actor("a||b::1::1", kind))
     old.stub.DeleteJob(request, timeout=10)

@@ -9,7 +9,7 @@ import pytest
 
 from sidecar.scheduler.errors import StartError, StoreError
 from sidecar.scheduler.jobs import Job
-from sidecar.scheduler.store import Delete, DeletePrefix, Finish, JobStore, Put
+from sidecar.scheduler.store import Delete, DeletePrefix, Finish, JobStore, Put, Write
 from tests.sidecar.scheduler.harness import Watcher, actor, forever, schedule_request, scheduler
 from tests.sidecar.scheduler.test_board import job
 
@@ -83,7 +83,12 @@ async def test_writes_are_applied_in_order(tmp_path: Path) -> None:
     assert store.load() == []
     order: list[int] = []
     a, b = job("a"), job("a")
-    writes = [Put(a, overwrite=True), Delete(a.key), Put(b, overwrite=False), Finish(a)]
+    writes: list[Write] = [
+        Put(a, overwrite=True),
+        Delete(a.key),
+        Put(b, overwrite=False),
+        Finish(a),
+    ]
     rows = await asyncio.gather(*(store.submit(each, order.append) for each in writes))
     assert rows == order == [1, 1, 1, 0]
     await store.close()
@@ -133,7 +138,7 @@ async def test_one_scheduler_a_directory(tmp_path: Path) -> None:
     """A second store in the same directory is refused while the first is open."""
     first = JobStore(tmp_path)
     first.load()
-    with pytest.raises(StartError, match="^SCHEDULER_DATA_DIR: no jobs can be kept in"):
+    with pytest.raises(StartError, match=r"^SCHEDULER_DATA_DIR: no jobs can be kept in"):
         JobStore(tmp_path)
     await first.close()
     assert await stored(tmp_path) == []

@@ -1,0 +1,51 @@
+"""Profiles, against what is recorded of each version."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+
+from sidecar.profiles import PROFILES, Profile, UnknownProfileError, profile
+from tests.support.services import ROOT
+
+
+def test_every_field_is_explained() -> None:
+    """Each field of a profile has an entry in its docstring."""
+    explained = set(re.findall(r"^\s{4,8}(\w+): ", Profile.__doc__ or "", re.MULTILINE))
+    assert {each.name for each in dataclasses.fields(Profile)} <= explained
+
+
+def test_lookup() -> None:
+    """A profile is found by its version; another name is refused with the known ones."""
+    assert {name: profile(name).name for name in PROFILES} == {name: name for name in PROFILES}
+    with pytest.raises(UnknownProfileError, match=r"1\.17\.0.*1\.16\.1, 1\.16\.2, 1\.18\.3"):
+        profile("1.17.0")
+
+
+def test_1_16_2_differs_in_the_fix_alone() -> None:
+    """It acknowledges what 1.16.1 retries; nothing else was recorded to differ."""
+    fixed = dataclasses.replace(
+        PROFILES["1.16.1"], name="1.16.2", lost_instance_result_is_retried=False
+    )
+    assert PROFILES["1.16.2"] == fixed
+
+
+@pytest.mark.parametrize("version", ["1.16.1", "1.18.3"])
+def test_duplicate_start_as_recorded(version: str) -> None:
+    """Code and words of a duplicate start are those that real Dapr answered."""
+    path = ROOT / "tests" / "data" / "dapr-traces" / version / "ids_and_unknowns.jsonl"
+    errors = [json.loads(each).get("error", {}) for each in path.read_text().splitlines()]
+    recorded = next(each for each in errors if "already exists" in each.get("details", ""))
+    known = profile(version)
+    words = known.duplicate_start_text.format(instance_id="dup-1")
+    assert (recorded["code"], recorded["details"]) == (known.duplicate_start_code, words)
+
+
+@pytest.mark.parametrize("version", PROFILES)
+def test_loops_as_recorded(version: str) -> None:
+    """A lost instance's activity is executed again and again exactly where it was recorded so."""
+    path = ROOT / "tests" / "data" / "dapr-traces" / version / "flushall.jsonl"
+    lines = [json.loads(each) for each in path.read_text().splitlines()]
+    executions = sum(each.get("event") == "activity-start" for each in lines)
+    assert (executions > 2) == profile(version).lost_instance_result_is_retried
