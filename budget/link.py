@@ -10,7 +10,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hiredis import pack_command
 from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
@@ -86,21 +88,39 @@ class RedisLink:
                     _fail(batch, StoreUnavailableError("the round trip to Redis was cut short"))
 
     async def _round_trip(self, batch: list[_Waiting]) -> None:
-        pipeline = self._redis.pipeline(transaction=False)
-        for waiting in batch:
-            pipeline.execute_command(*waiting.command)
+        """Send a batch and take its replies, or fail what has no reply yet.
+
+        A pipeline of redis-py does the same; it packs commands in Python, at ten times the cost.
+        """
+        pool = self._redis.connection_pool
         try:
-            replies = await pipeline.execute(raise_on_error=False)
+            connection = await pool.get_connection()  # type: ignore[no-untyped-call]  # redis leaves it so
+            try:
+                packed = [pack_command(w.command) for w in batch]  # type: ignore[arg-type]  # wrong stub
+                await connection.send_packed_command(packed)
+                for waiting in batch:
+                    await _take_reply(connection, waiting.reply)
+            except BaseException:
+                # Replies that were not read must not answer the next commands.
+                await connection.disconnect(nowait=True)
+                raise
+            finally:
+                await pool.release(connection)
         except (RedisError, OSError, TimeoutError) as error:
             _fail(batch, StoreUnavailableError(f"Redis: {error or type(error).__name__}"))
-            return
-        for waiting, reply in zip(batch, replies, strict=True):
-            if waiting.reply.done():
-                continue
-            if isinstance(reply, Exception):
-                waiting.reply.set_exception(_as_store_error(reply))
-            else:
-                waiting.reply.set_result(reply)
+
+
+async def _take_reply(connection: AbstractConnection, reply: asyncio.Future[Any]) -> None:
+    try:
+        value = await connection.read_response()
+    except ResponseError as error:
+        if not reply.done():
+            reply.set_exception(_as_store_error(error))
+            # Whoever gave up on the reply must not leave a warning behind.
+            reply.exception()
+    else:
+        if not reply.done():
+            reply.set_result(value)
 
 
 def _as_store_error(error: Exception) -> Exception:
@@ -113,5 +133,4 @@ def _fail(batch: "list[_Waiting] | deque[_Waiting]", error: Exception) -> None:
     for waiting in batch:
         if not waiting.reply.done():
             waiting.reply.set_exception(error)
-            # Whoever gave up on the reply must not leave a warning behind.
             waiting.reply.exception()
