@@ -67,16 +67,24 @@ class Keeper:
         """Do so for ever."""
         while True:
             try:
-                if self._gate.reason is not None:
-                    await self.check()
-                expired = await self._store.expire()
-                if expired:
-                    self._metrics.expired(expired)
-                    log.warning("holds_expired", holds=len(expired))
+                await self._once()
             except (StoreError, UnsafeStoreError) as error:
                 self._gate.close(error)
                 await asyncio.sleep(CHECK_EVERY_S)
-                continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EXPIRE_EVERY_S):
-                    await self._gate.closed.wait()
+            except Exception as error:
+                # Without its keeper a gateway would stay as it is for ever: closed, or unwatched.
+                log.exception("keeper_failed")
+                self._gate.close(error)
+                await asyncio.sleep(CHECK_EVERY_S)
+            else:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(EXPIRE_EVERY_S):
+                        await self._gate.closed.wait()
+
+    async def _once(self) -> None:
+        if self._gate.reason is not None:
+            await self.check()
+        expired = await self._store.expire()
+        if expired:
+            self._metrics.expired(expired)
+            log.warning("holds_expired", holds=len(expired))
