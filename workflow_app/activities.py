@@ -56,7 +56,7 @@ def build_activity(name: str, *, app_id: str, llm: LlmClient, log: ExecutionLog)
             instance=identity.instance,
             workflow=given.workflow,
             activity=name,
-            task_id=ctx.task_id,
+            task_id=identity.task_id,
             execution_id=identity.execution_id,
         )
         with log.recording(execution):

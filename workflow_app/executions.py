@@ -26,7 +26,7 @@ class Execution:
     instance: str
     workflow: str
     activity: str
-    task_id: int
+    task_id: str
     execution_id: str
 
 

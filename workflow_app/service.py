@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -116,11 +116,13 @@ class Service:
 
     async def terminate(self, instance_id: str) -> None:
         """Terminate a workflow; errors as `Engine.terminate`."""
-        await self._engine.terminate(instance_id)
+        with _naming(instance_id):
+            await self._engine.terminate(instance_id)
 
     async def purge(self, instance_id: str) -> None:
         """Purge a workflow that has ended; errors as `Engine.purge`."""
-        await self._engine.purge(instance_id)
+        with _naming(instance_id):
+            await self._engine.purge(instance_id)
         record = await self._engine.record(instance_id, payloads=False)
         self.instances.purged(instance_id, record.view)
 
@@ -128,6 +130,17 @@ class Service:
         self.metrics.sidecar(connected=connected)
         if connected:
             self._engine.reconnect()
+
+
+@contextlib.contextmanager
+def _naming(instance_id: str) -> Iterator[None]:
+    try:
+        yield
+    except UnknownInstanceError as error:
+        raise UnknownInstanceError(
+            f"the engine does not know workflow {instance_id!r} ({error}); should an activity of it "
+            "run all the same, only deleting its scheduler job ends that"
+        ) from None
 
 
 def _from_engine(instance_id: str, record: EngineRecord) -> Instance:
