@@ -1,5 +1,6 @@
 """A fake LLM without delays and one that takes its time, each one process for all tests."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,10 +12,11 @@ import httpx
 import pytest
 
 from tests.support.ports import free_port
-from tests.support.services import python_service
+from tests.support.services import running, wait_until_http
 
 SLOW_TTFT_S = 0.5
 SLOW_ITL_S = 0.01
+SLOW_OUTPUT_TOKENS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,12 @@ def fake_llm_process(log_dir: Path, **settings: object) -> Iterator[FakeLlm]:
     env = {f"FAKE_LLM_{name.upper()}": str(value) for name, value in settings.items()}
     url = f"http://127.0.0.1:{port}"
     env["FAKE_LLM_PORT"] = str(port)
+    command = [sys.executable, "-m", "fake_llm"]
     with (
-        python_service("fake_llm", log_dir, env, f"{url}/health"),
+        running("fake_llm", command, log_dir, env) as service,
         httpx.Client(base_url=url, timeout=30) as client,
     ):
+        wait_until_http(service, f"{url}/health", timeout_s=40)
         yield FakeLlm(url, port, client)
 
 
@@ -79,8 +83,8 @@ def _fast_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeLlm]
 
 @pytest.fixture(scope="session")
 def _slow_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeLlm]:
-    log_dir = tmp_path_factory.mktemp("slow")
-    with fake_llm_process(log_dir, ttft_s=SLOW_TTFT_S, itl_s=SLOW_ITL_S) as service:
+    settings = {"ttft_s": SLOW_TTFT_S, "itl_s": SLOW_ITL_S, "output_tokens": SLOW_OUTPUT_TOKENS}
+    with fake_llm_process(tmp_path_factory.mktemp("slow"), **settings) as service:
         yield service
 
 

@@ -13,7 +13,7 @@ from metering.chat import ChatChunk, read_usage
 from metering.sse import DONE_DATA, EventParser
 from metering.tokens import count_text
 from metering.usage import Usage
-from tests.fake_llm.conftest import SLOW_ITL_S, SLOW_TTFT_S, FakeLlm
+from tests.fake_llm.conftest import SLOW_ITL_S, SLOW_OUTPUT_TOKENS, SLOW_TTFT_S, FakeLlm
 
 _MESSAGES: Any = [{"role": "user", "content": "hello"}]
 _HELLO: dict[str, Any] = {"model": "gpt-4", "messages": _MESSAGES}
@@ -147,7 +147,7 @@ def test_a_stream_that_its_client_cuts_is_charged_for_what_was_sent(slow_llm: Fa
         while piece := connection.recv(65536):
             received += piece
     words = _content_events(received)
-    assert 5 <= len(words) < 64
+    assert 5 <= len(words) < SLOW_OUTPUT_TOKENS
     slow_llm.wait_until(lambda spend: spend["calls"] == 1)
     (call,) = slow_llm.get("/calls")["calls"]
     assert (call["status"], call["stream"]) == ("cut", True)
@@ -193,19 +193,21 @@ async def test_the_ledger_is_the_sum_of_what_its_clients_saw(slow_llm: FakeLlm) 
     """50 clients, plain and streamed, some hanging up: equal to the token and the nano-dollar."""
     async with httpx.AsyncClient(base_url=slow_llm.url, timeout=30) as client:
         seen = await asyncio.gather(*(_client(client, number) for number in range(50)))
-    usages = {key: usage for answers in seen for key, usage in answers.items()}
+    complete = {key: usage for whole, _ in seen for key, usage in whole.items()}
+    partial = {key: usage for _, cut in seen for key, usage in cut.items()}
     await asyncio.to_thread(slow_llm.wait_until, lambda spend: spend["in_flight"] == 0)
     spend = slow_llm.get("/spend")
     calls = {call["idempotency_key"]: call for call in slow_llm.get("/calls", limit=1000)["calls"]}
-    assert len(usages) == len(calls) == spend["calls"] == 200
+    assert complete.keys() | partial.keys() == calls.keys()
+    assert len(calls) == spend["calls"] == 200
 
     for key, call in calls.items():
         used = Usage(call["input_tokens"], 0, call["output_tokens"])
-        if call["status"] == "completed":
-            assert usages[key] == used
+        if key in complete:
+            assert (call["status"], used) == ("completed", complete[key])
         else:
-            assert usages[key].input_tokens == used.input_tokens
-            assert usages[key].output_tokens <= used.output_tokens < 64
+            assert used.input_tokens == partial[key].input_tokens
+            assert partial[key].output_tokens <= used.output_tokens <= SLOW_OUTPUT_TOKENS
         assert call["nano_usd"] == used.input_tokens * 30_000 + used.output_tokens * 60_000
     assert {call["status"] for call in calls.values()} == {"completed", "cut"}
     for name in ("input_tokens", "output_tokens", "nano_usd"):
@@ -214,9 +216,11 @@ async def test_the_ledger_is_the_sum_of_what_its_clients_saw(slow_llm: FakeLlm) 
         assert spend[name] == sum(group[name] for group in groups)
 
 
-async def _client(client: httpx.AsyncClient, number: int) -> dict[str, Usage]:
-    """Make four calls of each kind in turn; return what each is known to have used at least."""
-    seen = {}
+async def _client(
+    client: httpx.AsyncClient, number: int
+) -> tuple[dict[str, Usage], dict[str, Usage]]:
+    """Make four calls of the kinds in turn; return the usage of whole and of cut answers."""
+    whole, cut = {}, {}
     for turn in range(4):
         key = f"{number}-{turn}"
         headers = {"Idempotency-Key": key, "X-Workflow-Instance": f"i-{number % 7}"}
@@ -226,12 +230,13 @@ async def _client(client: httpx.AsyncClient, number: int) -> dict[str, Usage]:
             answer = await client.post("/v1/chat/completions", json=body, headers=headers)
             usage = read_usage(answer.content)
             assert usage is not None
-            seen[key] = usage
+            whole[key] = usage
+        elif kind == "streamed":
+            whole[key] = await _read_stream(client, body, headers, cut=False)
         else:
-            if kind == "cut":
-                body["max_tokens"] = 60
-            seen[key] = await _read_stream(client, body, headers, cut=kind == "cut")
-    return seen
+            body["max_tokens"] = SLOW_OUTPUT_TOKENS
+            cut[key] = await _read_stream(client, body, headers, cut=True)
+    return whole, cut
 
 
 async def _read_stream(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fake_llm.conftest import fake_llm_process
 from tests.support.ports import free_port
-from tests.support.services import python_service, running
+from tests.support.services import running, wait_until_http
 
 _STREAM = {
     "model": "gpt-4",
@@ -22,7 +22,7 @@ def _refusal(tmp_path: Path, **settings: object) -> str:
     """Start the service with settings it must refuse; return the line it leaves."""
     env = {f"FAKE_LLM_{name.upper()}": str(value) for name, value in settings.items()}
     with running("fake_llm", [sys.executable, "-m", "fake_llm"], tmp_path, env) as service:
-        assert service.process.wait(20) == 2
+        assert service.process.wait(40) == 2
         (line,) = service.log.read_text().splitlines()
         return line
 
@@ -78,9 +78,10 @@ def test_sigterm_ends_it_in_order(tmp_path: Path, *, busy: bool) -> None:
     env = {"FAKE_LLM_PORT": str(port), "FAKE_LLM_ITL_S": "10"}
     url = f"http://127.0.0.1:{port}"
     with (
-        python_service("fake_llm", tmp_path, env, url + "/health") as service,
+        running("fake_llm", [sys.executable, "-m", "fake_llm"], tmp_path, env) as service,
         httpx.Client(base_url=url) as client,
     ):
+        wait_until_http(service, url + "/health", timeout_s=40)
         if busy:
             with client.stream("POST", "/v1/chat/completions", json=_STREAM) as answer:
                 pieces = answer.iter_raw()
