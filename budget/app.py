@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from budget import refusals
 from budget.accounts import Accounts
 from budget.asgi import Answer, Receive, Scope, Send
-from budget.control import control_routes, error_answer, on_store_unavailable
+from budget.control import budget_routes, error_answer, health_routes, on_store_unavailable
 from budget.errors import StoreError, StoreUnavailableError
 from budget.gate import Gate
 from budget.gateway import CHAT_PATH, MODELS_PATH, Gateway
@@ -48,18 +48,18 @@ class App:
     """
 
     def __init__(self, settings: Settings, prices: PriceBook) -> None:
-        self._limits = Limits(
+        limits = Limits(
             settings.mode,
             settings.cap_nano_usd,
             settings.instance_cap_nano_usd,
             settings.safety_cap_nano_usd,
         )
         metrics = Metrics()
-        metrics.set_limits(self._limits)
+        metrics.set_limits(limits)
         gate = Gate(metrics)
         self._link = RedisLink(settings.redis_url)
         store = Store(self._link, accept_loss=settings.allow_unsafe_store)
-        accounts = Accounts(store, gate, self._limits, settings.hold_ms, metrics)
+        accounts = Accounts(store, gate, limits, settings.hold_ms, metrics)
         self._closer = accounts.closer
         self._upstream = Upstream(settings.upstream_url, settings.upstream_timeout_s)
         self._gateway = Gateway(
@@ -81,7 +81,8 @@ class App:
         self._control = FastAPI(
             title="Runaway budget gateway", version=version("runaway"), lifespan=self._lifespan
         )
-        self._control.include_router(control_routes(accounts, reading, gate, self._limits, metrics))
+        self._control.include_router(budget_routes(accounts, reading, limits))
+        self._control.include_router(health_routes(reading, gate, metrics))
         self._control.add_exception_handler(StoreUnavailableError, on_store_unavailable)
         self._control.add_exception_handler(RequestValidationError, _on_bad_query)
         self._control.add_exception_handler(HTTPException, _on_http_error)

@@ -23,10 +23,8 @@ JsonObject = dict[str, Any]
 DEFAULT_PAGE: Final = 100
 
 
-def control_routes(
-    accounts: Accounts, reading: Reading, gate: Gate, limits: Limits, metrics: Metrics
-) -> APIRouter:
-    """Build the control API over a gateway's parts."""
+def budget_routes(accounts: Accounts, reading: Reading, limits: Limits) -> APIRouter:
+    """Build the routes that show money."""
     router = APIRouter()
 
     @router.get("/budgets", tags=["budget"])
@@ -51,6 +49,13 @@ def control_routes(
         page = await reading.ledger(after, limit)
         items = [_entry(entry) for entry in page.entries]
         return {"entries": items, "next": page.next_seq, "dropped": page.dropped}
+
+    return router
+
+
+def health_routes(reading: Reading, gate: Gate, metrics: Metrics) -> APIRouter:
+    """Build the routes that show how the gateway does."""
+    router = APIRouter()
 
     @router.get("/healthz", tags=["health"])
     async def healthz() -> JsonObject:

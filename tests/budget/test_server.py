@@ -1,5 +1,6 @@
 """Laws of starting and ending the process."""
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import httpx
 
+from budget.link import RedisLink
+from budget.reading import Reading
 from tests.budget.conftest import StartGateway
-from tests.budget.gateways import RunningGateway
+from tests.budget.gateways import CALL_NANO_USD, RunningGateway, until
 from tests.support.ports import free_port
 from tests.support.services import ROOT, redis_server
 
@@ -65,6 +68,23 @@ def test_an_accepted_unsafe_store_serves_and_the_process_ends_when_told(
         assert gateway.chat().status_code == 200
         gateway.service.process.terminate()
         assert gateway.service.process.wait(8) == 0
+
+
+async def test_a_call_that_outlives_the_gateway_is_charged(
+    start_gateway: StartGateway, link: RedisLink
+) -> None:
+    """SIGTERM waits a moment for calls; the rest is charged at its worst case before the end."""
+    gateway = start_gateway(BUDGET_CAP_USD="1")
+    async with httpx.AsyncClient(timeout=30) as client:
+        call = asyncio.create_task(client.post(**gateway.request(user="wait:30")))
+        await until(gateway.reserved, "the call is under way")
+        gateway.service.process.terminate()
+        await asyncio.gather(call, return_exceptions=True)
+    assert await asyncio.to_thread(gateway.service.process.wait, 10) == 0
+    total = await Reading(link).total()
+    assert (total.totals.spent, total.totals.reserved) == (CALL_NANO_USD, 0)
+    (*_, last) = (await Reading(link).ledger(0, 10)).entries
+    assert last.estimated
 
 
 def test_a_request_head_beyond_the_bound_is_refused(rich_gateway: RunningGateway) -> None:
