@@ -7,14 +7,17 @@ event: bare up to Dapr 1.16, in field 1 of an ActivityInvocation from 1.18 on.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from dapr.ext.workflow._durabletask.internal.history_events_pb2 import HistoryEvent
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from scheduler_api.proto import scheduler_pb2 as pb
+
+if TYPE_CHECKING:
+    from dapr.ext.workflow._durabletask.internal.history_events_pb2 import HistoryEvent
 
 JOB_NAME = "run-activity"
 _TYPE_PREFIX = "dapr.internal."
@@ -96,8 +99,13 @@ def split_actor_id(actor_id: str) -> tuple[str, int, int] | None:
     return parts[0], int(parts[1]), int(parts[2])
 
 
-def read_event(data: AnyMessage) -> HistoryEvent | None:
+def read_event(data: AnyMessage) -> "HistoryEvent | None":
     """Return the history event of a job's data, bare or wrapped; None where it is neither."""
+    # It pulls in the whole SDK, which the scheduler, a user of the stubs alone, does without.
+    from dapr.ext.workflow._durabletask.internal.history_events_pb2 import (  # noqa: PLC0415
+        HistoryEvent,
+    )
+
     wrapped = data.type_url.rpartition("/")[2].endswith("ActivityInvocation")
     try:
         value = _first_field(data.value) if wrapped else data.value
@@ -112,13 +120,13 @@ def _read_job(job: pb.NamedJob, app_id: str, namespace: str) -> ActivityJob | No
     if job.name != JOB_NAME or actor.type != activity_type(app_id, namespace) or parts is None:
         return None
     event = read_event(job.job.data)
-    task = HistoryEvent().taskScheduled if event is None else event.taskScheduled
+    task = None if event is None else event.taskScheduled
     return ActivityJob(
         instance_id=parts[0],
         task_id=parts[1],
         generation=parts[2],
-        activity=task.name,
-        execution_id=task.taskExecutionId,
+        activity=task.name if task else "",
+        execution_id=task.taskExecutionId if task else "",
         actor_type=actor.type,
         actor_id=actor.id,
     )

@@ -109,16 +109,14 @@ class SchedulerService(pb_grpc.SchedulerServicer):
         return pb.ListJobsResponse(jobs=[self._listed(each.job) for each in found])
 
     async def WatchJobs(
-        self,
-        requests: AsyncIterator[pb.WatchJobsRequest],
-        context: "_Context",
-    ) -> AsyncIterator[pb.WatchJobsResponse]:
+        self, requests: AsyncIterator[pb.WatchJobsRequest], context: "_Context"
+    ) -> None:
         """Deliver due jobs to a sidecar and take its answers until either side ends the stream."""
         watch = await self._open(requests, context)
         reader = asyncio.create_task(self._read(watch, requests))
         try:
             while (delivery := await watch.deliveries.get()) is not None:
-                yield _delivered(delivery)
+                await context.write(_delivered(delivery))
         finally:
             reader.cancel()
             self._dispatcher.close(watch)

@@ -14,6 +14,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
+from google.protobuf.message import DecodeError
+
 from scheduler_api.proto import scheduler_pb2 as pb
 from sidecar.scheduler.errors import StartError, StoreError
 from sidecar.scheduler.jobs import Job
@@ -127,8 +129,15 @@ class JobStore:
 
     def load(self) -> list[Job]:
         """Return all stored jobs, and start to write: nothing is submitted before."""
-        rows = self._database.execute(_SELECT).fetchall()
+        try:
+            jobs = self._read()
+        except (sqlite3.Error, DecodeError) as error:
+            raise StartError(f"SCHEDULER_DATA_DIR: its jobs can't be read: {error}") from None
         self._writer.start()
+        return jobs
+
+    def _read(self) -> list[Job]:
+        rows = self._database.execute(_SELECT).fetchall()
         return [
             Job(
                 key=key,
@@ -157,8 +166,9 @@ class JobStore:
 
     async def close(self) -> None:
         """Write what is left, and close the database."""
-        self._queue.put(None)
-        await asyncio.to_thread(self._writer.join)
+        if self._writer.is_alive():
+            self._queue.put(None)
+            await asyncio.to_thread(self._writer.join)
         self._database.close()
 
     def _write_all(self) -> None:

@@ -1,7 +1,9 @@
 """What is on disk: acknowledged jobs survive, and start again at their due time."""
 
 import asyncio
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import grpc
@@ -9,7 +11,7 @@ import pytest
 
 from sidecar.scheduler.errors import StartError, StoreError
 from sidecar.scheduler.jobs import Job
-from sidecar.scheduler.store import Delete, DeletePrefix, Finish, JobStore, Put, Write
+from sidecar.scheduler.store import FILE_NAME, Delete, DeletePrefix, Finish, JobStore, Put, Write
 from tests.sidecar.scheduler.harness import Watcher, actor, forever, schedule_request, scheduler
 from tests.sidecar.scheduler.test_board import job
 
@@ -142,3 +144,18 @@ async def test_one_scheduler_a_directory(tmp_path: Path) -> None:
         JobStore(tmp_path)
     await first.close()
     assert await stored(tmp_path) == []
+
+
+async def test_jobs_that_cannot_be_read(tmp_path: Path) -> None:
+    """A row that is no job stops the start with one line, and the store can still be closed."""
+    store = JobStore(tmp_path)
+    store.load()
+    await store.submit(Put(job("a"), overwrite=True))
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
+        database.execute("UPDATE jobs SET spec = ?", (b"\xff\xff",))
+        database.commit()
+    damaged = JobStore(tmp_path)
+    with pytest.raises(StartError, match=r"^SCHEDULER_DATA_DIR: its jobs can't be read: "):
+        damaged.load()
+    await damaged.close()
