@@ -24,9 +24,10 @@ from lab.stack_config import StackConfig
 from lab.waiting import Waiter
 
 # The SDK waits up to 15 s between two attempts to reach the sidecar again (facts of the SDK).
-_RECONNECT_S = 25.0
+_RECONNECT_S = 40.0
 _LOAD_MARGIN_S = 40.0
 _DRAIN_MARGIN_S = 15.0
+_HURRY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class ArmRun:
         self.waiter.until(
             is_loaded,
             f"{scenario.workflows} workflows to run and {enough} calls to be in flight",
+            poll_s=0.1,
             timeout_s=spread_s + 4 * scenario.call_s + _LOAD_MARGIN_S,
             progress=lambda: f"{started} have run a step, {self._in_flight} in flight",
         )
@@ -234,5 +236,6 @@ def run_arm(
         raise DeadlineError(f"a service did not answer: {error!r}") from error
     finally:
         waiter.say("stopping its services")
-        load.stop(nursery)
+        # In a run that came to its end Locust is gone already; Ctrl-C shall not wait for it.
+        load.stop(nursery, grace_s=_HURRY_S)
         stack.stop()

@@ -72,10 +72,10 @@ class Load:
             tail = tail_of(self.config.logs / "locust.log")
             raise ServiceFailedError("locust", f"ended by itself ({code})", tail)
 
-    def stop(self, nursery: Nursery) -> None:
+    def stop(self, nursery: Nursery, *, grace_s: float = _END_GRACE_S) -> None:
         """Ask Locust to end and wait until it has written its summary."""
         if self._child is not None:
-            self._exit_code = nursery.end(self._child, grace_s=_END_GRACE_S)
+            self._exit_code = nursery.end(self._child, grace_s=grace_s)
             self._child = None
 
     def result(self) -> LoadResult:

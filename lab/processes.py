@@ -66,7 +66,7 @@ class Nursery:
     _guardian: subprocess.Popen[bytes] | None = None
     _pipe: int = -1
     _leaders: dict[int, float] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __enter__(self) -> Self:
         self._start_guardian()
@@ -123,8 +123,8 @@ class Nursery:
     def ensure_guarded(self) -> None:
         """Start the guardian again, with all that it has to know, when it was killed."""
         with self._lock:
-            lost = self._guardian is None or self._guardian.poll() is not None
-        if lost:
+            if self._guardian is not None and self._guardian.poll() is None:
+                return
             os.close(self._pipe)
             self._start_guardian()
 

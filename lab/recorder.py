@@ -54,7 +54,7 @@ class Recorder:
     def __exit__(self, *_: object) -> None:
         self._done.set()
         if self._thread is not None:
-            self._thread.join(10)
+            self._thread.join(3)
         self._client.close()
         self._keys.close()
 

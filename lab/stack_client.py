@@ -19,7 +19,7 @@ from lab.guardian import is_same, kill_recorded
 from lab.paths import ROOT
 from lab.services import HttpReady
 from lab.stack_config import StackConfig
-from lab.state_file import StackState, is_locked, read_state, remove_state
+from lab.state_file import StackState, is_locked, read_end, read_state, remove_state
 
 _DOWN_GRACE_S = 8.0
 _DISRUPT_TIMEOUT_S = 120.0
@@ -133,7 +133,9 @@ def require_stack(directory: Path) -> StackState:
             f"the supervisor (pid {state.supervisor.pid}) of the stack is gone; "
             "`runaway down` clears what it left"
         )
-    raise NoStackError("no stack runs; start one with `runaway up`")
+    ended = read_end(directory)
+    because = f"; the last one ended by itself: {ended}" if ended else ""
+    raise NoStackError(f"no stack runs; start one with `runaway up`{because}")
 
 
 def stack_status(state: StackState) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from lab.stack_config import StackConfig
 
 _FILE = "state.json"
 _LOCK = "lock"
+_ENDED = "ended.txt"
 
 
 class ProcessRecord(BaseModel):
@@ -83,6 +84,23 @@ def read_state(directory: Path) -> StackState | None:
 def remove_state(directory: Path) -> None:
     """Forget the stack."""
     (directory / _FILE).unlink(missing_ok=True)
+
+
+def note_end(directory: Path, reason: str | None) -> None:
+    """Keep why the last stack ended by itself; None forgets it."""
+    path = directory / _ENDED
+    if reason is None:
+        path.unlink(missing_ok=True)
+    else:
+        path.write_text(reason)
+
+
+def read_end(directory: Path) -> str | None:
+    """Return why the last stack ended by itself; None when it was asked to, or there was none."""
+    try:
+        return (directory / _ENDED).read_text()
+    except OSError:
+        return None
 
 
 @contextmanager

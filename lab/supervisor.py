@@ -33,6 +33,7 @@ from lab.state_file import (
     ServiceRecord,
     StackState,
     exclusive,
+    note_end,
     read_state,
     remove_state,
     write_state,
@@ -136,6 +137,9 @@ def supervise(
             stack.on_change = supervisor.save
             try:
                 _run(supervisor, on_ready)
+            except LabError as error:
+                note_end(config.directory, str(error))
+                raise
             finally:
                 stack.stop()
                 remove_state(config.directory)
@@ -164,6 +168,7 @@ def describe_running(directory: Path) -> str:
 
 def fresh_folders(directory: Path) -> None:
     """Empty the data and logs of the stack before, and nothing else."""
+    note_end(directory, None)
     for name in ("data", "logs"):
         shutil.rmtree(directory / name, ignore_errors=True)
         (directory / name).mkdir(parents=True)

@@ -12,7 +12,8 @@ import httpx
 import psutil
 import pytest
 
-from lab.stack_client import take_down
+from lab.errors import NoStackError
+from lab.stack_client import require_stack, take_down
 from lab.state_file import StackState, is_locked, read_state
 from tests.support.services import ROOT
 
@@ -116,6 +117,8 @@ def test_a_dead_service_ends_the_stack_and_is_named(tmp_path: Path) -> None:
         assert "budget_redis ended by itself (signal 9)" in errors
         assert "Ready to accept connections" in errors
         assert process.returncode != 0
+        with pytest.raises(NoStackError, match="ended by itself: budget_redis"):
+            require_stack(tmp_path)
         assert wait_until(lambda: not alive(members), GONE_WITHIN_S)
 
 

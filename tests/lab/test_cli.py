@@ -1,0 +1,82 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.checks import CHECKS
+from lab.paths import LOCUSTFILE, ROOT
+
+
+def runaway(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lab", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "RUNAWAY_RUNS_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("no-such-verb",), ["no-such-verb"]),
+        (("reproduce", "--no-such-option", "1"), ["--no-such-option"]),
+        (("reproduce", "--ttl", "soon", "--workflows", "0"), ["--ttl", "--workflows"]),
+        (("up", "--cap", "x", "--app-port", "0"), ["--cap", "--app-port"]),
+        (("disrupt", "meteor"), ["meteor", "sidecar-kill"]),
+        (("disrupt",), ["KIND"]),
+    ],
+)
+def test_bad_usage_is_exit_2_with_plain_lines(
+    tmp_path: Path, arguments: tuple[str, ...], named: list[str]
+) -> None:
+    """Every bad value is named on standard error, without a traceback, and nothing is run."""
+    done = runaway(tmp_path, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert all(name in done.stderr for name in named)
+    assert all(line.startswith("runaway: ") for line in done.stderr.splitlines())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
+    """`down` is idempotent, and says in JSON what it found."""
+    done = runaway(tmp_path, "down", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout) == {"stopped": False, "leftovers": []}
+
+
+def test_status_without_a_stack_says_how_to_start_one(tmp_path: Path) -> None:
+    """`status` can't run without a stack: exit code 2, and the next command."""
+    done = runaway(tmp_path, "status")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "runaway up" in done.stderr
+
+
+def test_doctor_finds_what_this_environment_has(tmp_path: Path) -> None:
+    """The installed SDK and a Redis binary are found; nothing that is needed is missing."""
+    done = runaway(tmp_path, "doctor", "--json")
+    findings = {finding["name"]: finding for finding in json.loads(done.stdout)}
+    assert done.returncode == 0
+    assert findings["dapr-ext-workflow"]["detail"] == "1.18.3"
+    assert findings["redis"]["level"] == "ok"
+    assert findings["state store"]["detail"] == "ttlInSeconds 5"
+
+
+def test_test_passes_its_arguments_on_and_ends_with_pytests_summary(tmp_path: Path) -> None:
+    """`test` is pytest: its options, its last line, its exit code."""
+    done = runaway(tmp_path, "test", "tests/lab/test_money.py", "-q", "-k", "rates", "--no-header")
+    assert done.returncode == 0
+    assert "1 passed" in done.stdout.splitlines()[-1]
+
+
+def test_the_checks_are_those_of_the_project() -> None:
+    """`check` runs the linter, the formatter, the types and the import rules."""
+    names = [check.name for check in CHECKS]
+    assert names == ["ruff check", "ruff format --check", "mypy", "lint-imports"]
+    assert LOCUSTFILE.exists()
