@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from lab.paths import ROOT
 
@@ -24,7 +25,8 @@ CHECKS = (
     Check("ruff check", _python("ruff", "check", ".")),
     Check("ruff format --check", _python("ruff", "format", "--check", ".")),
     Check("mypy", _python("mypy")),
-    Check("lint-imports", _python("importlinter.cli", "lint")),
+    # It has no module to run; its script lies beside the interpreter.
+    Check("lint-imports", (str(Path(sys.executable).parent / "lint-imports"),)),
 )
 
 

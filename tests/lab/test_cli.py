@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.checks import CHECKS
-from lab.paths import LOCUSTFILE, ROOT
+from lab.paths import ROOT
 
 
 def runaway(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -73,10 +72,3 @@ def test_test_passes_its_arguments_on_and_ends_with_pytests_summary(tmp_path: Pa
     done = runaway(tmp_path, "test", "tests/lab/test_money.py", "-q", "-k", "rates", "--no-header")
     assert done.returncode == 0
     assert "1 passed" in done.stdout.splitlines()[-1]
-
-
-def test_the_checks_are_those_of_the_project() -> None:
-    """`check` runs the linter, the formatter, the types and the import rules."""
-    names = [check.name for check in CHECKS]
-    assert names == ["ruff check", "ruff format --check", "mypy", "lint-imports"]
-    assert LOCUSTFILE.exists()
