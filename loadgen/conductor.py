@@ -51,6 +51,7 @@ class Conductor:
         self._meter = Meter()
         self._app, self._ledgers = _client(), _client()
         self._cursor = 0
+        self._told = False
         self._stopped: str | None = None
         self._timeline: TextIO | None = None
         self._greenlets: list[gevent.Greenlet] = []
@@ -58,7 +59,7 @@ class Conductor:
 
     def begin(self) -> str | None:
         """Take the first readings and start watching; return why the run can't begin, or None."""
-        problem = unreachable(self.options.host)
+        problem = unreachable(self.options.host) or self._open_files()
         if problem is not None:
             return problem
         self._read_ledgers()
@@ -68,8 +69,6 @@ class Conductor:
                 f"--fake-llm-url {self.options.fake_llm_url} nor "
                 f"--budget-url {self.options.budget_url} answers"
             )
-        if self.options.timeline is not None:
-            self._timeline = Path(self.options.timeline).open("w", encoding="utf-8")  # noqa: SIM115 - closed by `end`
         self._greenlets = [
             gevent.spawn(self._every, POLL_INTERVAL_S, self._watch),
             gevent.spawn(self._every, GUARD_INTERVAL_S, self._guard),
@@ -78,7 +77,10 @@ class Conductor:
         return None
 
     def end(self) -> Verdict:
-        """Wait for open workflows, stop watching, judge and write the summary; once."""
+        """Wait for open workflows, stop watching, judge and write the summary; once.
+
+        Whoever calls it while it runs waits for the same verdict.
+        """
         with self._closing:
             if self.verdict is None:
                 self._drain()
@@ -91,6 +93,17 @@ class Conductor:
                 self.verdict = self._judge()
                 self._close()
             return self.verdict
+
+    def _open_files(self) -> str | None:
+        summary_path, timeline_path = self.options.summary, self.options.timeline
+        try:
+            if summary_path is not None:
+                Path(summary_path).write_text("", encoding="utf-8")
+            if timeline_path is not None:
+                self._timeline = Path(timeline_path).open("w", encoding="utf-8")  # noqa: SIM115 - `end` closes it
+        except OSError as error:
+            return f"--summary or --timeline {error.filename} can't be written: {error.strerror}"
+        return None
 
     def _drain(self) -> None:
         deadline = time.monotonic() + self.options.drain_timeout_s
@@ -123,7 +136,8 @@ class Conductor:
 
     def _watch(self) -> None:
         self._poll()
-        if self.run.settled:
+        if self.run.settled and not self._told:
+            self._told = True
             self._all_settled()
 
     def _poll(self) -> None:

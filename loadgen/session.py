@@ -25,6 +25,7 @@ from loadgen.schedule import Schedule, Ticket
 
 MAX_STARTS_IN_FLIGHT: Final = 64
 STARTS_TIMEOUT_S: Final = 5.0
+_SHOWN_CHARACTERS: Final = 300
 
 _MESSAGE: Final = "loadgen_start"
 _SHARES: Final = "loadgen_shares"
@@ -109,8 +110,8 @@ class Session:
                 self._abort(problem)
                 return
         self._began_s = time.monotonic()
-        if not isinstance(self._runner, MasterRunner):
-            share, shares = self._share()
+        share, shares = self._share()
+        if shares and not isinstance(self._runner, MasterRunner):
             self._schedule = Schedule(
                 workflows=options.workflows,
                 rate_per_s=options.start_rate_per_s,
@@ -130,23 +131,22 @@ class Session:
         return options
 
     def _conduct(self, options: Options) -> str | None:
-        if isinstance(self._runner, MasterRunner):
-            users, shares = self._runner.target_user_count, self._runner.worker_count
-            if users < shares:
-                return f"-u must be at least the number of Locust's workers, {shares}, got {users}"
-            # Locust sends the options to its workers with the first users.
-            parsed = vars(self._parsed)
-            parsed["run_id"], parsed[_SHARES] = options.run_id, shares
-        self._conductor = Conductor(
+        self._tell_workers(options, shares=0)
+        shares = self._runner.worker_count if isinstance(self._runner, MasterRunner) else 1
+        users = self._runner.target_user_count
+        if users < shares:
+            return f"-u must be at least the number of Locust's workers, {shares}, got {users}"
+        conductor = Conductor(
             options,
             finished=self._workflow_finished,
             all_settled=self._end_run,
             over_budget=self._end_run,
         )
-        problem = self._conductor.begin()
+        problem = conductor.begin()
         if problem is not None:
-            self._conductor = None
             return problem
+        self._conductor = conductor
+        self._tell_workers(options, shares=shares)
         _log.info(
             "run %s: %d x %s at %g/s",
             options.run_id,
@@ -156,11 +156,16 @@ class Session:
         )
         return None
 
+    def _tell_workers(self, options: Options, *, shares: int) -> None:
+        # Locust sends the master's options to its workers with the first users. Without a share
+        # a worker starts nothing, for then the run could not begin.
+        if isinstance(self._runner, MasterRunner):
+            vars(self._parsed).update({"run_id": options.run_id, _SHARES: shares})
+
     def _share(self) -> tuple[int, int]:
         if not self._worker:
             return 0, 1
-        shares = int(vars(self._parsed)[_SHARES])
-        return self._runner.worker_index, shares
+        return self._runner.worker_index, int(vars(self._parsed).get(_SHARES, 0))
 
     def _start(self, client: FastHttpSession, ticket: Ticket) -> None:
         options = self._options
@@ -226,14 +231,17 @@ class Session:
         self._schedule = None
         self._starts.join(timeout=STARTS_TIMEOUT_S)
         self._starts.kill()
-        conductor, self._conductor = self._conductor, None
+        conductor = self._conductor
         if conductor is None:
             return
         verdict = conductor.end()
+        self._leave_with(verdict.exit_code)
+        if self._conductor is None:
+            return
+        self._conductor = None
         for state in conductor.run.finals().values():
             if state in _MISSED:
                 self._record("WORKFLOW", "to its end", None, str(state))
-        self._leave_with(verdict.exit_code)
         sys.stdout.write(f"loadgen: {verdict.reason}\nrepeat with: {self._command()}\n")
         sys.stdout.flush()
 
@@ -268,7 +276,7 @@ def _refusal(response: ResponseContextManager) -> str | None:
     try:
         return f"{response.status_code}: {response.json()['error']['message']}"
     except (ValueError, KeyError, TypeError):
-        return f"{response.status_code}: {response.text}"
+        return f"{response.status_code}: {str(response.text)[:_SHOWN_CHARACTERS]}"
 
 
 def _exit(*problems: str) -> None:

@@ -51,4 +51,6 @@ def configure_logs() -> None:
 
 def sdk_logger_options() -> LoggerOptions:
     """Return options with which the Dapr SDK writes through the root logger alone."""
+    # The SDK adds a handler to this logger with every client and never takes one away.
+    logging.getLogger("durabletask-client").handlers.clear()
     return LoggerOptions(log_handler=logging.NullHandler())

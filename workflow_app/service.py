@@ -138,8 +138,8 @@ def _naming(instance_id: str) -> Iterator[None]:
         yield
     except UnknownInstanceError as error:
         raise UnknownInstanceError(
-            f"the engine does not know workflow {instance_id!r} ({error}); should an activity of it "
-            "run all the same, only deleting its scheduler job ends that"
+            f"the engine does not know workflow {instance_id!r} ({error}); should an activity "
+            "of it run all the same, only deleting its scheduler job ends that"
         ) from None
 
 

@@ -143,6 +143,36 @@ def test_bad_options_are_all_named_and_nothing_runs(tmp_path: Path) -> None:
     assert "192.0.2.7 is not this machine; add --allow-remote" in lines[0]
 
 
+def test_a_signal_in_the_drain_does_not_cost_the_verdict(tmp_path: Path) -> None:
+    """A run that is already ending is judged all the same, by its own exit code."""
+    with toy_app(fates={1: "hang"}) as toy:
+        arguments = ("--workflows", "1", "-t", "1s", "--drain-timeout-s", "3")
+        with subprocess.Popen(
+            command(toy.url, "--headless", *arguments, "--summary", "summary.json"),
+            cwd=tmp_path,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stderr is not None
+            assert any("limit reached" in line for line in process.stderr), "the time is over"
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert read_summary(tmp_path)["stuck"] == 1
+
+
+def test_a_file_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    """Exit 2 before anything is started: a run without its record is no run."""
+    with toy_app() as toy:
+        done = locust(toy.url, "--timeline", "missing/timeline.ndjson", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "missing/timeline.ndjson can't be written: No such file or directory" in done.stderr
+    assert toy.starts == []
+
+
 def test_an_app_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
     """Exit 2 when there is nothing to put a load on."""
     port = free_port()
