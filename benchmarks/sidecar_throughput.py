@@ -17,13 +17,13 @@ from dapr.ext.workflow import DaprWorkflowClient
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.sidecar.stack import Stack, stack  # noqa: E402 - the path comes first
+from tests.sidecar.stack import Stack, stack
 
 WORKFLOWS = 200
 SEQUENTIAL = 20
 STEPS = 5
 # Recorded: real daprd, scheduler and Redis on two cores, mean of two rounds each; CPU of daprd,
-# scheduler, redis and placement, without the app, a activity.
+# scheduler, redis and placement, without the app, an activity.
 REAL = {
     "1.16.1": {"activities_per_s": 280.0, "sequential_ms": 11.6, "cpu_ms": 4.0},
     "1.18.3": {"activities_per_s": 307.0, "sequential_ms": 7.4, "cpu_ms": 3.5},
@@ -66,8 +66,8 @@ def _run(client: DaprWorkflowClient, instances: Iterable[str]) -> None:
     def one(instance: str) -> None:
         client.schedule_new_workflow("seq", input={"steps": STEPS}, instance_id=instance)
         ended = client.wait_for_workflow_completion(instance, timeout_in_seconds=120)
-        assert ended is not None
-        assert ended.runtime_status.name == "COMPLETED"
+        if ended is None or ended.runtime_status.name != "COMPLETED":
+            raise RuntimeError(f"{instance} did not complete: {ended}")
 
     with ThreadPoolExecutor(WORKFLOWS) as pool:
         list(pool.map(one, instances))
@@ -82,7 +82,8 @@ def _cpu(running: Stack) -> Mapping[str, float]:
     }
     used: dict[str, float] = {}
     for name, service in processes.items():
-        assert service is not None
+        if service is None:
+            raise RuntimeError(f"{name} does not run")
         times = psutil.Process(service.process.pid).cpu_times()
         used[name] = times.user + times.system
     return used

@@ -5,6 +5,7 @@ import signal
 import sys
 
 import structlog
+import uvloop
 
 from sidecar.errors import ConfigError
 from sidecar.server import serve
@@ -23,7 +24,7 @@ def main() -> int:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
     try:
-        asyncio.run(_run(load_settings()))
+        uvloop.run(_run(load_settings()))
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2

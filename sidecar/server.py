@@ -1,6 +1,7 @@
 """Puts the sidecar together, serves until it is told to stop, and ends within a few seconds."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
@@ -89,6 +90,8 @@ class Sidecar:
 
 async def serve(settings: SidecarSettings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set; ConfigError where a port or the component can't be used."""
+    _require_free("SIDECAR_GRPC_PORT", settings.host, settings.grpc_port)
+    _require_free("SIDECAR_HTTP_PORT", settings.host, settings.http_port)
     sidecar = Sidecar(settings)
     try:
         async with _grpc(sidecar), _http(sidecar), _background(sidecar):
@@ -156,6 +159,17 @@ async def _http(sidecar: Sidecar) -> AsyncIterator[None]:
         yield
     finally:
         await runner.cleanup()
+
+
+def _require_free(setting: str, host: str, port: int) -> None:
+    # gRPC writes lines of its own when it fails to bind.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            raise _taken(setting, host, port) from None
 
 
 def _taken(setting: str, host: str, port: int) -> ConfigError:

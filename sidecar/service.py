@@ -55,10 +55,16 @@ class SidecarService(service_grpc.TaskHubSidecarServiceServicer):
         return Empty()
 
     async def GetWorkItems(  # noqa: N802 - the wire's name
-        self, _request: pb.GetWorkItemsRequest, _context: _Context
+        self, _request: pb.GetWorkItemsRequest, context: _Context
     ) -> AsyncIterator[pb.WorkItem]:
         """Stream work items to one app worker."""
-        async for item in self._workers.stream():
+        worker = self._workers.connect()
+
+        def gone(_: object) -> None:
+            self._workers.disconnect(worker)
+
+        context.add_done_callback(gone)
+        async for item in worker.items():
             yield item
 
     async def CompleteOrchestratorTask(  # noqa: N802 - the wire's name

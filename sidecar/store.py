@@ -1,12 +1,13 @@
 """Keeps workflow state in Redis as Dapr's `state.redis` does: the same keys, types and values.
 
 Every row is a hash of `data` and `version`, a counter of its writes. Each key gets the
-component's TTL at every write. The rows of one save go in one MULTI/EXEC transaction. History rows
-are written once; metadata at every save; the custom status at every turn.
+component's TTL at every write. The rows of one save are written by one script, so all or none.
+History rows are written once; metadata at every save; the custom status at every turn.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib import resources
 from typing import Any
 
 import structlog
@@ -29,6 +30,7 @@ _CONNECTIONS = 32
 _TIMEOUT_S = 5.0
 _METADATA = "metadata"
 _CUSTOM_STATUS = "customStatus"
+_SAVE = resources.files("sidecar").joinpath("save.lua").read_text(encoding="utf-8")
 Rows = dict[str, bytes]
 
 
@@ -171,21 +173,12 @@ class WorkflowStore:
         return tuple(HistoryEvent.FromString(data) for data in found if data is not None)
 
     async def _save(self, instance_id: str, rows: Rows, deleted: Iterable[str]) -> None:
-        ttl_s = self._ttl_s()
+        gone = [self._names.key(instance_id, row) for row in deleted]
+        keys = [*gone, *(self._names.key(instance_id, row) for row in rows)]
         with _named_errors():
-            async with self._redis.pipeline(transaction=True) as pipe:
-                gone = [self._names.key(instance_id, row) for row in deleted]
-                if gone:
-                    pipe.delete(*gone)
-                for row, data in rows.items():
-                    key = self._names.key(instance_id, row)
-                    pipe.hset(key, "data", data)
-                    pipe.hincrby(key, "version", 1)
-                    if ttl_s is None:
-                        pipe.persist(key)
-                    else:
-                        pipe.expire(key, ttl_s)
-                await pipe.execute()
+            await self._redis.eval(
+                _SAVE, len(keys), *keys, self._ttl_s() or 0, len(gone), *rows.values()
+            )
 
 
 def _history(state: Instance, first: int) -> Rows:

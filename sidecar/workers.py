@@ -7,7 +7,6 @@ execution it answers. An item whose worker goes away fails with ExecutionAborted
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -21,12 +20,17 @@ _Key = TypeVar("_Key", bound=Hashable)
 _Answer = TypeVar("_Answer")
 
 
-@dataclass(eq=False, slots=True)
-class _Worker:
-    items: asyncio.Queue[service_pb2.WorkItem | None] = field(
-        default_factory=lambda: asyncio.Queue(_QUEUE_LENGTH)
-    )
-    abort: dict[asyncio.Future[Any], Callable[[], None]] = field(default_factory=dict)
+class Worker:
+    """One app worker's stream of work items."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[service_pb2.WorkItem | None] = asyncio.Queue(_QUEUE_LENGTH)
+        self.in_hand: dict[asyncio.Future[Any], Callable[[], None]] = {}
+
+    async def items(self) -> AsyncIterator[service_pb2.WorkItem]:
+        """Yield the items for this worker until it is disconnected."""
+        while (item := await self.queue.get()) is not None:
+            yield item
 
 
 class _Pending(Generic[_Key, _Answer]):
@@ -65,7 +69,7 @@ class Workers:
 
     def __init__(self, on_presence: Callable[[], None]) -> None:
         self._on_presence = on_presence
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
         self._next = 0
         self._turns: _Pending[str, service_pb2.WorkflowResponse] = _Pending()
         self._activities: _Pending[tuple[str, int], service_pb2.ActivityResponse] = _Pending()
@@ -76,28 +80,38 @@ class Workers:
         """Return how many workers are connected."""
         return len(self._workers)
 
-    async def stream(self) -> AsyncIterator[service_pb2.WorkItem]:
-        """Yield the items of one worker until it goes away."""
+    def connect(self) -> Worker:
+        """Take in a worker; once the sidecar closes, its stream ends at once."""
+        worker = Worker()
         if self._closing:
-            return
-        worker = _Worker()
+            worker.queue.put_nowait(None)
+            return worker
         self._workers.append(worker)
         if len(self._workers) == 1:
             self._on_presence()
-        try:
-            while (item := await worker.items.get()) is not None:
-                yield item
-        finally:
-            self._remove(worker)
+        return worker
+
+    def disconnect(self, worker: Worker) -> None:
+        """End a worker's stream; what it had in hand fails. A second time does nothing."""
+        if worker not in self._workers:
+            return
+        self._workers.remove(worker)
+        for future, on_abort in list(worker.in_hand.items()):
+            if not future.done():
+                on_abort()
+                future.set_exception(ExecutionAbortedError())
+        # Frees those that wait for room in its queue.
+        while not worker.queue.empty():
+            worker.queue.get_nowait()
+        worker.queue.put_nowait(None)
+        if not self._workers:
+            self._on_presence()
 
     def close(self) -> None:
-        """End all streams; what the workers had in hand fails."""
+        """End all streams, and those that are still to come."""
         self._closing = True
         for worker in list(self._workers):
-            self._remove(worker)
-            # A full queue ends as well: its stream is cancelled a moment later.
-            if not worker.items.full():
-                worker.items.put_nowait(None)
+            self.disconnect(worker)
 
     async def run_turn(self, request: service_pb2.WorkflowRequest) -> service_pb2.WorkflowResponse:
         """Have a worker take a turn.
@@ -147,23 +161,9 @@ class Workers:
             raise ExecutionAbortedError
         self._next = (self._next + 1) % len(self._workers)
         worker = self._workers[self._next]
-        worker.abort[future] = on_abort
+        worker.in_hand[future] = on_abort
         try:
-            await worker.items.put(item)
+            await worker.queue.put(item)
             return await future
         finally:
-            worker.abort.pop(future, None)
-
-    def _remove(self, worker: _Worker) -> None:
-        if worker not in self._workers:
-            return
-        self._workers.remove(worker)
-        for future, on_abort in list(worker.abort.items()):
-            if not future.done():
-                on_abort()
-                future.set_exception(ExecutionAbortedError())
-        # Free those that wait for room in its queue.
-        while not worker.items.empty():
-            worker.items.get_nowait()
-        if not self._workers:
-            self._on_presence()
+            worker.in_hand.pop(future, None)

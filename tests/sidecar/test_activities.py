@@ -105,7 +105,7 @@ def test_after_an_outage_executions_follow_back_to_back(
     runs = aftermath[profile].runs("runaway-02s-burst")
     if profile == "1.16.1":
         assert len(runs) >= OBSERVED_S
-        assert all(each < 0.6 for each in _gaps(runs)[:4])
+        assert sum(_gaps(runs)[:4]) < 4 * 0.75
     else:
         assert len(runs) == 1
 

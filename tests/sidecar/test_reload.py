@@ -1,0 +1,49 @@
+"""Edits of the component while the sidecar runs."""
+
+from pathlib import Path
+
+import pytest
+
+from sidecar.reload import LiveComponent
+from tests.sidecar.stack import write_component
+
+
+@pytest.fixture
+def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LiveComponent:
+    """Give a component whose TTL is five seconds."""
+    monkeypatch.setenv("STATE_REDIS_HOST", "127.0.0.1:6379")
+    write_component(tmp_path, ttl_s=5)
+    return LiveComponent(tmp_path, "lab")
+
+
+def test_an_edited_ttl_is_in_force_after_the_next_look(live: LiveComponent, tmp_path: Path) -> None:
+    """The TTL is read before each write."""
+    assert live.ttl_s() == 5
+    write_component(tmp_path, ttl_s=70)
+    live.look()
+    assert live.ttl_s() == 70
+
+
+def test_an_edit_that_can_not_be_used_leaves_the_last_good_one(
+    live: LiveComponent, tmp_path: Path
+) -> None:
+    """Half-written YAML changes nothing, and the next good edit is taken up again."""
+    (tmp_path / "statestore.yaml").write_text("spec: {")
+    live.look()
+    assert live.ttl_s() == 5
+    (tmp_path / "statestore.yaml").unlink()
+    live.look()
+    assert live.ttl_s() == 5
+    write_component(tmp_path, ttl_s=9)
+    live.look()
+    assert live.ttl_s() == 9
+
+
+def test_an_edited_address_waits_for_a_restart(
+    live: LiveComponent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with Dapr: state does not move to another server under a running workflow."""
+    monkeypatch.setenv("STATE_REDIS_HOST", "127.0.0.1:6399")
+    write_component(tmp_path, ttl_s=8)
+    live.look()
+    assert (live.store.port, live.ttl_s()) == (6379, 5)
