@@ -71,6 +71,17 @@ async def test_a_cost_above_the_reservation_is_recorded_in_full(
     assert (await Reading(link).ledger(0, 10)).entries[-1].overshoot == 15
 
 
+async def test_a_cost_is_never_lost_to_an_expiry(store: Store, link: RedisLink) -> None:
+    """Should a hold that expired undispatched be settled all the same, its cost is recorded."""
+    held = reservation(10, hold_ms=0)
+    await store.reserve(held)
+    assert [e.state for e in await store.expire()] == [HoldState.EXPIRED_RELEASED]
+    assert not await store.dispatch(held.id)
+    assert await totals(link) == (0, 0)
+    assert await store.settle(held.id, NanoUsd(7))
+    assert await totals(link) == (7, 0)
+
+
 async def test_amounts_are_exact_to_the_highest_limit(store: Store, link: RedisLink) -> None:
     """At nine million dollars one nano-dollar still decides."""
     first = reservation(MAX_LIMIT_NANO_USD - 1, limit=MAX_LIMIT_NANO_USD)
