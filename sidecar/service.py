@@ -59,11 +59,9 @@ class SidecarService(service_grpc.TaskHubSidecarServiceServicer):
     ) -> AsyncIterator[pb.WorkItem]:
         """Stream work items to one app worker."""
         worker = self._workers.connect()
-
-        def gone(_: object) -> None:
-            self._workers.disconnect(worker)
-
-        context.add_done_callback(gone)
+        context.add_done_callback(
+            lambda _: self._workers.disconnect(worker)  # type: ignore[arg-type]  # gRPC's stub
+        )
         async for item in worker.items():
             yield item
 

@@ -57,7 +57,7 @@ class Stack:
 
     directory: Path
     profile: str
-    redis: "redis.Redis[bytes]"
+    redis: redis.Redis
     env: dict[str, str]
     health_url: str
     tap: Wiretap
@@ -124,7 +124,7 @@ class Stack:
     def keys(self, instance: str) -> list[str]:
         """Return the rows that Redis holds of an instance."""
         prefix = f"{APP_ID}||dapr.internal.default.{APP_ID}.workflow||{instance}||"
-        found = self.redis.keys(re.sub(r"([\[\]*?\\])", r"\\\1", prefix) + "*")
+        found: Any = self.redis.keys(re.sub(r"([\[\]*?\\])", r"\\\1", prefix) + "*")
         return sorted(each.decode().removeprefix(prefix) for each in found)
 
     def key(self, instance: str, row: str) -> str:
@@ -194,7 +194,7 @@ def stack(
             redis_service=redis_service,
             scheduler=scheduler,
             client=client,
-            stub=service_grpc.TaskHubSidecarServiceStub(channel),
+            stub=service_grpc.TaskHubSidecarServiceStub(channel),  # type: ignore[no-untyped-call]
         )
         closing.push(made.closing)
         made.start_sidecar()

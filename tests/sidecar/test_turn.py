@@ -1,5 +1,7 @@
 """The logic of a turn, without any I/O."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,12 +35,16 @@ def _finish(state: Instance, *actions: WorkflowAction) -> turn.Outcome:
     return turn.finish(turn.begin("w", state, NOW_NS), state, response, RULES, NOW_NS)
 
 
+def _action(action_id: int, **kind: Any) -> WorkflowAction:
+    return WorkflowAction(id=action_id, **kind)
+
+
 def _task(task_id: int) -> WorkflowAction:
-    return WorkflowAction(id=task_id, scheduleTask={"name": "act", "taskExecutionId": "x"})
+    return _action(task_id, scheduleTask={"name": "act", "taskExecutionId": "x"})
 
 
 def _end(status: int, **body: object) -> WorkflowAction:
-    return WorkflowAction(id=9, completeWorkflow={"workflowStatus": status, **body})
+    return _action(9, completeWorkflow={"workflowStatus": status, **body})
 
 
 def test_a_turn_processes_the_whole_inbox_after_an_opening_event() -> None:
@@ -63,11 +69,9 @@ def test_what_a_turn_decides_is_in_the_history_and_to_be_carried_out() -> None:
 @pytest.mark.parametrize(
     "action",
     [
-        WorkflowAction(id=1, createDetachedWorkflow={"instanceId": "d"}),
-        WorkflowAction(id=1, workflowVersionNotAvailable={}),
-        WorkflowAction(
-            id=1, scheduleTask={"name": "a"}, router={"sourceAppID": "lab", "targetAppID": "far"}
-        ),
+        _action(1, createDetachedWorkflow={"instanceId": "d"}),
+        _action(1, workflowVersionNotAvailable={}),
+        _action(1, scheduleTask={"name": "a"}, router={"sourceAppID": "lab", "targetAppID": "far"}),
     ],
 )
 def test_an_action_that_is_not_supported_fails_the_workflow_and_says_so(

@@ -46,11 +46,14 @@ class Message:
     @property
     def instance(self) -> str:
         """Return the instance it is about."""
-        item = next(iter(self.body.values()), {}) if self.method == "GetWorkItems" else self.body
-        if not isinstance(item, dict):
-            return ""
+        wrapped = self.method == "GetWorkItems"
+        item: dict[str, Any] = next(iter(self.body.values()), {}) if wrapped else self.body
         of_activity = item.get("workflowInstance", {}).get("instanceId", "")
         return str(item.get("instanceId") or of_activity)
+
+
+def _cancel(call: Any) -> None:
+    call.cancel()
 
 
 class Wiretap(grpc.GenericRpcHandler):
@@ -78,7 +81,7 @@ class Wiretap(grpc.GenericRpcHandler):
         """Tell whether a call about an instance has failed."""
         return any(each.error for each in self.of(instance))
 
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+    def service(self, details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any]":
         """Relay any call."""
         method: str = details.method
         if method.endswith("/GetWorkItems"):
@@ -86,7 +89,7 @@ class Wiretap(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(self._unary(method))
 
     def _unary(self, method: str) -> Callable[[bytes, grpc.ServicerContext], bytes]:
-        call = self._channel.unary_unary(method)
+        call: Any = self._channel.unary_unary(method)
         request_type, response_type = _TYPES.get(method, (None, None))
         name = method.rpartition("/")[2]
 
@@ -99,14 +102,14 @@ class Wiretap(grpc.GenericRpcHandler):
                 timeout=remaining_s if remaining_s and remaining_s < _LONGEST_S else None,
                 wait_for_ready=name == "Hello",
             )
-            context.add_callback(future.cancel)
+            context.add_callback(lambda: _cancel(future))
             try:
                 response: bytes = future.result()
             except grpc.FutureCancelledError:
                 context.abort(grpc.StatusCode.CANCELLED, "cancelled")
             except grpc.RpcError as error:
                 self._fail(name, asked.instance, error)
-                context.abort(error.code(), error.details())
+                context.abort(error.code(), error.details() or "")
             answer = self._note("sidecar->app", name, response_type, response)
             answer.body.setdefault("instanceId", asked.instance)
             return response
@@ -114,17 +117,17 @@ class Wiretap(grpc.GenericRpcHandler):
         return relay
 
     def _stream(self, method: str) -> Callable[[bytes, grpc.ServicerContext], Iterator[bytes]]:
-        call = self._channel.unary_stream(method)
+        call: Any = self._channel.unary_stream(method)
 
         def relay(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
             items = call(request)
-            context.add_callback(items.cancel)
+            context.add_callback(lambda: _cancel(items))
             try:
                 for item in items:
                     self._note("sidecar->app", "GetWorkItems", service_pb2.WorkItem, item)
                     yield item
             except grpc.RpcError as error:
-                context.abort(error.code(), error.details())
+                context.abort(error.code(), error.details() or "")
 
         return relay
 

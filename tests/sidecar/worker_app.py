@@ -138,7 +138,7 @@ def main() -> None:
     for workflow in (seq, fan, retry, timer, ext, ext_timeout, can, child, parent, noact):
         runtime.register_workflow(workflow)
     runtime.register_activity(act)
-    runtime.start()
+    runtime.start()  # type: ignore[no-untyped-call]  # the SDK's
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
 
 
