@@ -4,6 +4,7 @@
 130 stopped by the user.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from lab.errors import LabError, StoppedError, UsageError
 from lab.printing import print_findings, print_json, print_lines, print_problems, print_status
 
 _OK, _NOT_AS_EXPECTED, _COULD_NOT_RUN, _INTERRUPTED = 0, 1, 2, 130
+_BROKEN_PIPE = 141
 
 app = App(
     name="runaway",
@@ -259,4 +261,11 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """Run the command line."""
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nothing may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _BROKEN_PIPE
+    sys.exit(code)

@@ -45,7 +45,7 @@ def state_document(state: StackState) -> dict[str, Any]:
     """Return the body of `GET /state`."""
     return {
         "runtime": state.runtime,
-        "profile": state.config.profile,
+        "version": state.config.profile,
         "ttl_s": read_ttl_s(state.config.components),
         "budget_mode": state.config.budget_mode,
         "supervisor_pid": state.supervisor.pid,

@@ -37,7 +37,7 @@ class Child:
     """A running program.
 
     Attributes:
-        started: when it started, seconds since the epoch; with the pid its identity.
+        started: when it started, as `guardian.start_time` says; with the pid its identity.
     """
 
     name: str

@@ -40,7 +40,7 @@ class Recorder:
                 Feed("executions", f"{app}/executions", "executions"),
                 Feed("decisions", f"{budget}/decisions", "decisions"),
                 Feed("ledger", f"{budget}/ledger", "entries"),
-                Feed("workflows", f"{app}/workflows", "workflows"),
+                Feed("workflows", f"{app}/workflows", "workflows", "instance_id"),
             )
         }
         self._client = httpx.Client(timeout=5, trust_env=False)
@@ -85,7 +85,7 @@ class Recorder:
     def executions(self) -> list[dict[str, Any]]:
         """Return all ended executions that were seen so far."""
         with self._lock:
-            return list(self.feeds["executions"].items)
+            return self.feeds["executions"].items
 
     def look_at(self, feed: str) -> None:
         """Read what is new in one feed.

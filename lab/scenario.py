@@ -85,7 +85,7 @@ class Scenario(BaseModel):
     start_rate_per_s: float = Field(8, gt=0, le=1000)
     input: AgentInput = AgentInput()
     call_s: float = Field(2.0, ge=0.1, le=600)
-    observe_s: float = Field(25.0, ge=1, le=7 * 86_400)
+    observe_s: float = Field(25.0, ge=1, le=86_400)
     in_flight_share: float = Field(0.75, gt=0, le=1)
     cap_usd: Money = "1.20"
     safety_cap_usd: Money = "1000"

@@ -20,7 +20,7 @@ class ProcessRecord(BaseModel):
     """A process and its identity: a pid alone may be given to another one later.
 
     Attributes:
-        started: seconds since the epoch.
+        started: as `guardian.start_time` says.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -34,7 +34,7 @@ class ServiceRecord(BaseModel):
 
     Attributes:
         pid: None while it is down.
-        started: seconds since the epoch; None while it is down.
+        started: as `guardian.start_time` says; None while it is down.
     """
 
     model_config = ConfigDict(frozen=True)
