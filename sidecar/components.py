@@ -103,13 +103,13 @@ def _name(document: Mapping[str, Any]) -> str:
 
 def _in_scope(document: Mapping[str, Any], app_id: str) -> bool:
     scopes = document.get("scopes")
-    return not scopes or app_id in scopes
+    return not isinstance(scopes, list) or not scopes or app_id in scopes
 
 
 def _items(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     spec = document.get("spec")
     items = spec.get("metadata") if isinstance(spec, Mapping) else None
-    return [each for each in items or [] if isinstance(each, Mapping)]
+    return [each for each in items if isinstance(each, Mapping)] if isinstance(items, list) else []
 
 
 def _is_actor_state_store(document: Mapping[str, Any]) -> bool:

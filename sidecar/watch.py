@@ -21,11 +21,41 @@ from sidecar.names import AppNames
 _LOG = structlog.get_logger(scope="dapr.runtime.scheduler.cluster")
 _RECONNECT_S = 0.2
 _MOST_AT_ONCE = 10_000
-_OUTBOX = 2 * _MOST_AT_ONCE
+_MOST_UNSENT = 10_000
 Handler = Callable[[pb.WatchJobsResponse], Awaitable[bool]]
 if TYPE_CHECKING:
     # Generic in the type stubs alone.
     _Stream = grpc.aio.StreamStreamCall[Any, Any]
+
+
+class _Outbox:
+    """What waits to be sent on one stream: results, which are bounded, and changes of hosting."""
+
+    def __init__(self) -> None:
+        self._requests: asyncio.Queue[pb.WatchJobsRequest] = asyncio.Queue()
+        self._room = asyncio.Semaphore(_MOST_UNSENT)
+
+    def say(self, initial: pb.WatchJobsRequestInitial) -> None:
+        """Tell the scheduler what is hosted."""
+        self._requests.put_nowait(pb.WatchJobsRequest(initial=initial))
+
+    async def answer(self, result: pb.WatchJobsRequestResult) -> None:
+        """Answer a delivery; waits while too many answers are unsent."""
+        await self._room.acquire()
+        self._requests.put_nowait(pb.WatchJobsRequest(result=result))
+
+    async def send(self, stream: "_Stream") -> None:
+        """Send what comes, until cancelled."""
+        while True:
+            request = await self._requests.get()
+            await stream.write(request)
+            if request.HasField("result"):
+                self._room.release()
+            self._requests.task_done()
+
+    async def sent(self) -> None:
+        """Wait until nothing is unsent."""
+        await self._requests.join()
 
 
 class JobWatch:
@@ -43,7 +73,7 @@ class JobWatch:
         self._names = names
         self._handle = handle
         self._hosting = False
-        self._outbox: asyncio.Queue[pb.WatchJobsRequest] | None = None
+        self._outbox: _Outbox | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(_MOST_AT_ONCE)
 
@@ -56,7 +86,7 @@ class JobWatch:
         """Take jobs from now on, or none; what is being worked on is still answered."""
         self._hosting = hosting
         if self._outbox is not None:
-            self._outbox.put_nowait(self._initial())
+            self._outbox.say(self._initial())
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -75,23 +105,22 @@ class JobWatch:
             each.cancel()
         if self._outbox is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._outbox.join(), timeout_s)
+                await asyncio.wait_for(self._outbox.sent(), timeout_s)
 
-    def _initial(self) -> pb.WatchJobsRequest:
-        initial = pb.WatchJobsRequestInitial(
+    def _initial(self) -> pb.WatchJobsRequestInitial:
+        return pb.WatchJobsRequestInitial(
             app_id=self._names.app_id,
             namespace=self._names.namespace,
             actor_types=actor_types(self._names) if self._hosting else (),
             accept_job_types=[pb.JOB_TARGET_TYPE_ACTOR_REMINDER],
         )
-        return pb.WatchJobsRequest(initial=initial)
 
     async def _watch(self) -> None:
-        outbox: asyncio.Queue[pb.WatchJobsRequest] = asyncio.Queue(_OUTBOX)
-        outbox.put_nowait(self._initial())
+        outbox = _Outbox()
+        outbox.say(self._initial())
         stream = self._stub.WatchJobs(wait_for_ready=True)
         self._outbox = outbox
-        writer = asyncio.create_task(_write(stream, outbox))
+        writer = asyncio.create_task(outbox.send(stream))
         try:
             async for delivery in stream:
                 await self._room.acquire()
@@ -108,15 +137,6 @@ class JobWatch:
         self._running.discard(task)
         self._room.release()
 
-    async def _answer(
-        self, delivery: pb.WatchJobsResponse, outbox: asyncio.Queue[pb.WatchJobsRequest]
-    ) -> None:
-        done = await self._handle(delivery)
-        result = pb.WatchJobsRequestResult(id=delivery.id, status=pb.SUCCESS if done else pb.FAILED)
-        await outbox.put(pb.WatchJobsRequest(result=result))
-
-
-async def _write(stream: "_Stream", outbox: asyncio.Queue[pb.WatchJobsRequest]) -> None:
-    while True:
-        await stream.write(await outbox.get())
-        outbox.task_done()
+    async def _answer(self, delivery: pb.WatchJobsResponse, outbox: _Outbox) -> None:
+        status = pb.SUCCESS if await self._handle(delivery) else pb.FAILED
+        await outbox.answer(pb.WatchJobsRequestResult(id=delivery.id, status=status))

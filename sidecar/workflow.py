@@ -29,6 +29,7 @@ from sidecar.waiters import Waiters
 from sidecar.workers import Workers
 
 _LOG = structlog.get_logger(scope="dapr.runtime.actors.targets.orchestrator")
+_WAKEUP_TRUSTED_NS = 1_000_000_000
 _BACKEND = structlog.get_logger(scope="dapr.wfengine.durabletask.backend")
 
 
@@ -63,7 +64,7 @@ class WorkflowActor:
         self.last_visit_s = 0.0
         self._around = around
         self._state: Instance | None = None
-        self._wakeups: set[str] = set()
+        self._wakeups: dict[str, int] = {}
         self._epoch = 0
 
     @property
@@ -130,7 +131,7 @@ class WorkflowActor:
         Raises:
             ExecutionAbortedError: the worker went away.
         """
-        self._wakeups.discard(reminder.name)
+        self._wakeups.pop(reminder.name, None)
         before = await self._prepare(reminder)
         state = None if before is None else self._with_reminder(before, reminder)
         if before is None or state is None or not state.inbox:
@@ -179,9 +180,13 @@ class WorkflowActor:
             self._state = new
 
     async def _wake(self, prefix: str) -> None:
-        # A reminder that has not begun to run takes up whatever the inbox holds by then.
-        if not self._wakeups:
-            self._wakeups.add(await self._around.jobs.wake(self.instance_id, prefix))
+        # A reminder that has not begun to run takes up whatever the inbox holds by then; one that
+        # should have run long ago may have been deleted.
+        now_ns = self._around.clock_ns()
+        if any(now_ns - at_ns < _WAKEUP_TRUSTED_NS for at_ns in self._wakeups.values()):
+            return
+        name = await self._around.jobs.wake(self.instance_id, prefix)
+        self._wakeups = {name: now_ns}
 
     async def _prepare(self, reminder: Reminder) -> Instance | None:
         """Return the stored state; a child's start that a reminder carries is stored first."""
