@@ -52,15 +52,14 @@ class Activities:
         self._jobs = jobs
         self._deliver = deliver
         self._clock_ns = clock_ns
-        self._running: dict[str, asyncio.Future[None]] = {}
+        self._running: dict[str, asyncio.Event] = {}
 
     async def run(self, actor_id: str, data: AnyMessage) -> bool:
         """Execute one activity and deliver its result; false asks for another execution."""
         # One execution at a time for each activity, as an actor has.
         while (running := self._running.get(actor_id)) is not None:
-            await running
-        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._running[actor_id] = mine
+            await running.wait()
+        ended = self._running[actor_id] = asyncio.Event()
         try:
             await self._execute(actor_id, carried_activity(data))
         except SidecarError as error:
@@ -69,7 +68,7 @@ class Activities:
             return True
         finally:
             del self._running[actor_id]
-            mine.set_result(None)
+            ended.set()
 
     async def _execute(self, actor_id: str, scheduled: HistoryEvent) -> None:
         instance_id = activity_instance(actor_id)

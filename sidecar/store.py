@@ -7,6 +7,7 @@ History rows are written once; metadata at every save; the custom status at ever
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
@@ -28,6 +29,7 @@ from sidecar.protos import BackendWorkflowStateMetadata, HistoryEvent
 _LOG = structlog.get_logger(scope="dapr.runtime.actor.target.workflow.state")
 _CONNECTIONS = 32
 _TIMEOUT_S = 5.0
+_MOST_READS = 5
 _METADATA = "metadata"
 _CUSTOM_STATUS = "customStatus"
 _SAVE = resources.files("sidecar").joinpath("save.lua").read_text(encoding="utf-8")
@@ -96,17 +98,41 @@ class WorkflowStore:
         Raises:
             PartialStateError: a declared row is missing, where the profile makes that an error.
         """
+        for _ in range(_MOST_READS):
+            read = await self._read(instance_id)
+            # A save between the two reads may have deleted rows that its metadata no longer names.
+            if read is None or None not in read.found or not await self._has_moved_on(read):
+                break
+        return None if read is None else self._instance(read)
+
+    async def _read(self, instance_id: str) -> "_Read | None":
         metadata = await self._metadata(instance_id)
         if metadata is None:
             return None
-        rows = [history_row(each) for each in range(metadata.historyLength)]
-        inbox = [inbox_row(each) for each in range(metadata.inboxLength)]
+        rows = [*map(history_row, range(metadata.historyLength))]
+        rows += map(inbox_row, range(metadata.inboxLength))
         with _named_errors():
-            found, custom_status = await self._rows(instance_id, [*rows, *inbox])
-        history = self._events(instance_id, rows, found[: len(rows)], metadata.historyLength)
-        pending = self._events(instance_id, inbox, found[len(rows) :], metadata.inboxLength)
-        status = None if custom_status is None else StringValue.FromString(custom_status).value
-        return Instance(pending, history, status, metadata.generation)
+            found, custom_status = await self._rows(instance_id, rows)
+        return _Read(instance_id, metadata, rows, found, custom_status)
+
+    async def _has_moved_on(self, read: "_Read") -> bool:
+        return await self._metadata(read.instance_id) != read.metadata
+
+    def _instance(self, read: "_Read") -> Instance:
+        for row, data in zip(read.rows, read.found, strict=True):
+            if data is None:
+                if self._profile.partial_history_loss == "error":
+                    declared = read.metadata.historyLength
+                    raise PartialStateError(read.instance_id, row, declared)
+                _LOG.warning(f"Failed to load history state key '{row}': not found")
+        written = read.metadata.historyLength
+        status = read.custom_status
+        return Instance(
+            inbox=_parsed(read.found[written:]),
+            history=_parsed(read.found[:written]),
+            custom_status=None if status is None else StringValue.FromString(status).value,
+            generation=read.metadata.generation,
+        )
 
     async def _rows(
         self, instance_id: str, rows: Iterable[str]
@@ -162,16 +188,6 @@ class WorkflowStore:
             _CUSTOM_STATUS,
         ]
 
-    def _events(
-        self, instance_id: str, rows: list[str], found: list[bytes | None], declared: int
-    ) -> tuple[HistoryEvent, ...]:
-        for row, data in zip(rows, found, strict=True):
-            if data is None:
-                if self._profile.partial_history_loss == "error":
-                    raise PartialStateError(instance_id, row, declared)
-                _LOG.warning(f"Failed to load history state key '{row}': not found")
-        return tuple(HistoryEvent.FromString(data) for data in found if data is not None)
-
     async def _save(self, instance_id: str, rows: Rows, deleted: Iterable[str]) -> None:
         gone = [self._names.key(instance_id, row) for row in deleted]
         keys = [*gone, *(self._names.key(instance_id, row) for row in rows)]
@@ -179,6 +195,21 @@ class WorkflowStore:
             await self._redis.eval(
                 _SAVE, len(keys), *keys, self._ttl_s() or 0, len(gone), *rows.values()
             )
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The rows of an instance as they were found."""
+
+    instance_id: str
+    metadata: BackendWorkflowStateMetadata
+    rows: list[str]
+    found: list[bytes | None]
+    custom_status: bytes | None
+
+
+def _parsed(found: Iterable[bytes | None]) -> tuple[HistoryEvent, ...]:
+    return tuple(HistoryEvent.FromString(each) for each in found if each is not None)
 
 
 def _history(state: Instance, first: int) -> Rows:

@@ -9,6 +9,7 @@ from google.protobuf.json_format import MessageToDict
 from sidecar.protos import BackendWorkflowStateMetadata, HistoryEvent
 from tests.sidecar import traces
 from tests.sidecar.conftest import PROFILES
+from tests.sidecar.scenarios import start
 from tests.sidecar.stack import Stack
 
 pytestmark = [pytest.mark.timeout(150), pytest.mark.parametrize("profile", PROFILES)]
@@ -149,3 +150,22 @@ def test_metadata_of_an_instance_parses_as_the_sdks_message(
     metadata = BackendWorkflowStateMetadata.FromString(data)
     history = [each for each in played[profile].keys("can-1") if each.startswith("history-")]
     assert (metadata.generation, metadata.historyLength) == (3, len(history))
+
+
+def test_a_reader_in_the_middle_of_a_save_sees_a_whole_state(
+    played: Mapping[str, Stack], profile: str
+) -> None:
+    """However often a running workflow is asked for, no row is ever missed."""
+    stack = played[profile]
+    missed = _misses(stack)
+    start(stack, "seq", "read", {"steps": 30})
+    seen = {"RUNNING"}
+    while seen != {"RUNNING", "COMPLETED"}:
+        state = stack.client.get_workflow_state("read")
+        assert state is not None
+        seen.add(state.runtime_status.name)
+    assert _misses(stack) == missed
+
+
+def _misses(stack: Stack) -> int:
+    return sum("not found" in each["event"] for each in stack.log())
