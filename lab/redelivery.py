@@ -1,15 +1,16 @@
 """Measures the runaway itself: which activities in flight ran again, how often, how fast."""
 
-import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from itertools import accumulate, pairwise
+from statistics import mean, median
 
 from lab.evidence import ArmEvidence, Execution
 from lab.expectation import Again
 
 STEADY_MS = 10_000
+_STEADY_EXECUTIONS = 4
 # An execution this close to the blow may or may not have been told to the engine.
 _EDGE_MS = 50
 # An endless activity missed at most this many periods when the observation ended.
@@ -25,8 +26,9 @@ class ActivityAgain:
 
     Attributes:
         again: executions that started after the blow.
-        period_ms: median time between two starts in the steady window; None below two starts.
+        period_ms: mean time between two starts in the steady window; None below two starts.
         duration_ms: median time an execution took in the steady window; None when none ended.
+        side_by_side: most executions of it that ran at the same time in the steady window.
     """
 
     instance: str
@@ -36,6 +38,7 @@ class ActivityAgain:
     kind: Again
     period_ms: float | None
     duration_ms: float | None
+    side_by_side: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,16 @@ class Redelivery:
     Attributes:
         period_ms: median of the activities' periods; None when none ran twice.
         expected_period_ms: max(1 s, duration), Dapr's constant failure policy.
+        side_by_side: most executions of one activity at the same time. Above one, a late result
+            has started a chain beside the first, as real Dapr does after an outage that is
+            shorter than the activity.
     """
 
     activities: tuple[ActivityAgain, ...]
     kind: Again
     period_ms: float | None
     expected_period_ms: float | None
+    side_by_side: int
 
     @property
     def endless(self) -> int:
@@ -73,10 +80,13 @@ def in_flight_at(executions: Sequence[Execution], blow_unix_ms: int) -> set[tupl
 
 
 def steady_window(evidence: ArmEvidence) -> tuple[int, int]:
-    """Return the last ten seconds of the observation, or as much of it as there is."""
+    """Return the last ten seconds of the observation, or four executions' time if that is more."""
     until = evidence.observed_until_unix_ms
     earliest = evidence.first_again_unix_ms or evidence.disrupted.ended_unix_ms
-    return max(earliest, until - STEADY_MS), until
+    later = (e for e in evidence.executions if e.started_unix_ms >= earliest)
+    durations = [e.ended_unix_ms - e.started_unix_ms for e in later]
+    usual_ms = round(median(durations)) if durations else 0
+    return max(earliest, until - max(STEADY_MS, _STEADY_EXECUTIONS * usual_ms)), until
 
 
 def measure(evidence: ArmEvidence) -> Redelivery:
@@ -95,6 +105,7 @@ def measure(evidence: ArmEvidence) -> Redelivery:
         _common([a.kind for a in activities]),
         median(periods) if periods else None,
         max(1000.0, median(durations)) if durations else None,
+        max((a.side_by_side for a in activities), default=0),
     )
 
 
@@ -106,14 +117,27 @@ def _one(runs: list[Execution], blow: int, window: tuple[int, int]) -> ActivityA
     )
     steady = [e for e in again if e.started_unix_ms >= since]
     starts = [e.started_unix_ms for e in steady]
-    gaps = [later - earlier for earlier, later in itertools.pairwise(starts)]
+    gaps = [later - earlier for earlier, later in pairwise(starts)]
     durations = [e.ended_unix_ms - e.started_unix_ms for e in steady]
-    period = median(gaps) if gaps else None
-    duration = median(durations) if durations else None
-    kind = _kind(again, until, period)
+    period = mean(gaps) if gaps else None
     return ActivityAgain(
-        first.instance, first.execution_id, first.task_id, len(again), kind, period, duration
+        first.instance,
+        first.execution_id,
+        first.task_id,
+        len(again),
+        _kind(again, until, period),
+        period,
+        median(durations) if durations else None,
+        most_at_once(steady),
     )
+
+
+def most_at_once(executions: Sequence[Execution]) -> int:
+    """Return how many of these ran at the same time at most."""
+    steps = [(e.started_unix_ms, 1) for e in executions]
+    steps += [(e.ended_unix_ms, -1) for e in executions]
+    # At equal times the end of one comes before the start of the next.
+    return max(accumulate(step for _, step in sorted(steps)), default=0)
 
 
 def _kind(again: list[Execution], until: int, period_ms: float | None) -> Again:

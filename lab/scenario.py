@@ -43,6 +43,8 @@ def _profile(value: object) -> str:
     return str(value)
 
 
+# In an observation as long as two executions an endless activity begins at least once more.
+_LEAST_EXECUTIONS = 2
 Money = Annotated[str, BeforeValidator(_money)]
 
 
@@ -97,6 +99,12 @@ class Scenario(BaseModel):
             raise ValueError("arms: each arm may be named once")
         if parse_usd(self.cap_usd) >= parse_usd(self.safety_cap_usd):
             raise ValueError("safety_cap_usd: must be above cap_usd")
+        least_s = _LEAST_EXECUTIONS * max(1.0, self.call_s)
+        if self.observe_s < least_s:
+            raise ValueError(
+                f"observe_s: must be at least {least_s:g} with calls of {self.call_s:g} s, "
+                "or one more execution can't be told from a runaway"
+            )
         return self
 
 

@@ -170,8 +170,9 @@ def _sentence(judged: Sequence[ArmJudgement], outcome: Outcome) -> str:
     head = f"On {first.evidence.runtime}, of {len(seen.activities)} activities in flight {when}, "
     match seen.kind:
         case Again.ENDLESS:
-            pace = _seconds(seen.period_ms)
-            what = f"all ran again without end, one execution per {pace} each"
+            beside = f", {seen.side_by_side} side by side" if seen.side_by_side > 1 else ""
+            pace = f"one execution per {_seconds(seen.period_ms)} each{beside}"
+            what = f"all ran again without end, {pace}"
         case Again.ONCE:
             what = "each ran exactly once more"
         case Again.NEVER:

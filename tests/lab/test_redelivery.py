@@ -55,6 +55,23 @@ def test_the_steady_window_is_the_end_of_the_observation() -> None:
     assert steady_window(short) == (UNTIL - 3000, UNTIL)
 
 
+def test_long_executions_get_a_longer_window() -> None:
+    """The pace of a ten-second activity is measured over more than ten seconds."""
+    evidence = build(activity(1, every(10_010), duration_ms=10_000), workflows=1)
+    assert steady_window(evidence) == (FIRST_AGAIN, UNTIL)
+    assert measure(evidence).period_ms == 10_010
+
+
+def test_chains_side_by_side_are_counted() -> None:
+    """A late result doubles an activity: two executions at once, at twice the pace."""
+    starts = sorted([*every(10_000), *every(10_000, since=FIRST_AGAIN + 2400)])
+    seen = measure(build(activity(1, starts, duration_ms=9_990), workflows=1))
+    assert (seen.kind, seen.side_by_side) == (Again.ENDLESS, 2)
+    assert seen.period_ms == pytest.approx(5000, rel=0.2)
+    single = measure(build(activity(1, every(2000), duration_ms=2000), workflows=1))
+    assert single.side_by_side == 1
+
+
 @pytest.mark.parametrize("again", [Again.NEVER, Again.ONCE])
 def test_few_executions_are_counted_not_guessed(again: Again) -> None:
     """None is never, one is once."""

@@ -6,6 +6,7 @@ from lab.errors import UsageError
 from lab.scenario import Scenario, load_scenario, preset_names
 
 FLAGS = {"ttl_s": "--ttl", "workflows": "--workflows", "arms": "--arm", "cap_usd": "--cap"}
+FLAGS["observe_s"] = "--observe"
 
 
 def problems_of(source: str, **overrides: object) -> tuple[str, ...]:
@@ -78,6 +79,12 @@ def test_an_unknown_name_lists_the_presets() -> None:
 def test_a_safety_stop_below_the_cap_is_refused() -> None:
     """The safety stop of the arm without a cap must lie above the cap."""
     assert "safety_cap_usd" in problems_of("demo", cap_usd="1000")[0]
+
+
+def test_an_observation_too_short_to_tell_is_refused() -> None:
+    """Once more and for ever look alike until two executions' time has passed."""
+    (problem,) = problems_of("demo", observe_s="3")
+    assert "observe_s: must be at least 4 with calls of 2 s" in problem
 
 
 def test_a_scenario_survives_its_own_yaml() -> None:
