@@ -1,23 +1,21 @@
 """`python -m budget`: the gateway, set up by BUDGET_* variables."""
 
-import sys
+import logging
 
-from budget.errors import StartError
-from budget.logs import configure_logs
 from budget.server import serve
-from budget.settings import load_settings
-
-USAGE_ERROR = 2
+from budget.settings import Settings
+from serving.errors import StartError, refuse
+from serving.logs import configure_logs
+from serving.settings import read_settings
 
 
 def main() -> None:
     """Serve, or say in one line why not."""
-    configure_logs()
+    configure_logs({"asyncio": logging.WARNING, "aiohttp": logging.WARNING})
     try:
-        serve(load_settings())
+        serve(read_settings(Settings))
     except StartError as error:
-        sys.stderr.write(f"budget: {error}\n")
-        sys.exit(USAGE_ERROR)
+        refuse("budget", error)
 
 
 if __name__ == "__main__":

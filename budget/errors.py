@@ -1,17 +1,20 @@
 """What goes wrong in the gateway, by who can act on it.
 
 BudgetError
-├── StartError                 the operator: a setting, a port, a store that could lose money
-│   └── UnsafeStoreError       Redis is not set up to keep what it acknowledged
 ├── StoreError                 the store, not the caller
 │   ├── StoreUnavailableError  no answer, or none that can be trusted: the gateway is closed
 │   │   └── StoreLostError     it answers, but lost or rolled back its ledger
 │   └── StoreArgumentError     the store refused an argument of ours: a defect here
 ├── RefusedError               the caller: this call is not made; carries the HTTP answer
 └── UpstreamError              the provider; carries the HTTP answer
+
+StartError (of serving)
+└── UnsafeStoreError           the operator: Redis is not set up to keep what it acknowledged
 """
 
 from typing import TYPE_CHECKING
+
+from serving.errors import StartError
 
 if TYPE_CHECKING:
     from budget.refusals import Refusal
@@ -19,10 +22,6 @@ if TYPE_CHECKING:
 
 class BudgetError(Exception):
     """Base of every error of this package."""
-
-
-class StartError(BudgetError):
-    """The gateway must not start; the message is one line for the operator."""
 
 
 class UnsafeStoreError(StartError):

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 import sys
 from types import FrameType
 from typing import Final
@@ -12,18 +11,19 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from budget.app import App
-from budget.errors import StartError, StoreUnavailableError
+from budget.errors import StoreUnavailableError
 from budget.link import RedisLink
 from budget.safety import check_safety
-from budget.settings import Settings
+from budget.settings import ENV_PREFIX, Settings
 from metering.errors import PriceFileError
 from metering.prices import PriceBook
+from serving.errors import StartError
+from serving.listener import listen
 
 log = structlog.get_logger(__name__)
 
 MAX_HEAD_BYTES: Final = 32 << 10
 DRAIN_S: Final = 3
-BACKLOG: Final = 2048
 
 
 class HeadTooLargeError(Exception):
@@ -68,7 +68,7 @@ def serve(settings: Settings) -> None:
         raise StartError(f"BUDGET_PRICE_FILE: {error}") from None
     if not settings.allow_unsafe_store:
         asyncio.run(_check_store(settings.redis_url))
-    listener = _listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.port, prefix=ENV_PREFIX)
     config = uvicorn.Config(
         App(settings, prices),
         http=BoundedProtocol,
@@ -80,7 +80,6 @@ def serve(settings: Settings) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=DRAIN_S,
-        backlog=BACKLOG,
     )
     # uvicorn raises the signal again when it is done: this turns it into a normal end.
     signal.signal(signal.SIGTERM, _end)
@@ -99,26 +98,6 @@ async def _check_store(url: str) -> None:
         log.warning("store_unavailable_at_start", reason=str(error))
     finally:
         await link.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except OSError as error:
-        raise StartError(f"BUDGET_HOST={host}: {error}") from None
-    listener = socket.socket(family, kind, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(address)
-    except OSError as error:
-        listener.close()
-        raise StartError(
-            f"BUDGET_PORT={port}: can't listen on {host}:{port} ({error.strerror}); "
-            "set it to a free port"
-        ) from None
-    return listener
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:

@@ -1,15 +1,17 @@
 """The gateway's settings, read from `BUDGET_*`. Amounts are exact decimal dollars, never floats."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from budget.errors import StartError
 from budget.scopes import MAX_LIMIT_NANO_USD
 from metering.money import NanoUsd, format_usd, parse_usd
+from serving.settings import Port
+
+ENV_PREFIX: Final = "BUDGET_"
 
 
 def _limit(value: Any) -> Any:
@@ -44,11 +46,11 @@ class Settings(BaseSettings):
     """Everything that can be told to a gateway; see docs/contracts.md."""
 
     model_config = SettingsConfigDict(
-        env_prefix="BUDGET_", env_ignore_empty=True, frozen=True, validate_by_name=True
+        env_prefix=ENV_PREFIX, env_ignore_empty=True, frozen=True, validate_by_name=True
     )
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8002
+    port: Port = 8002
     upstream_url: Annotated[str, AfterValidator(_http_url)] = "http://127.0.0.1:8001"
     redis_url: Annotated[str, AfterValidator(_redis_url)] = "redis://127.0.0.1:6380/0"
     mode: Literal["cap", "observe"] = "cap"
@@ -69,21 +71,3 @@ class Settings(BaseSettings):
     def hold_ms(self) -> int:
         """How long a reservation holds money before it expires."""
         return int((self.upstream_timeout_s + self.hold_margin_s) * 1000)
-
-
-def load_settings() -> Settings:
-    """Read the environment.
-
-    Raises:
-        StartError: One line that names every bad variable.
-    """
-    try:
-        return Settings()
-    except ValidationError as error:
-        raise StartError("; ".join(_problem(problem) for problem in error.errors())) from None
-
-
-def _problem(problem: Any) -> str:
-    name = str(problem["loc"][0])
-    variable = name if name.startswith("BUDGET_") else f"BUDGET_{name.upper()}"
-    return f"{variable}={problem['input']}: {problem['msg'].removeprefix('Value error, ')}"

@@ -1,12 +1,11 @@
 """What the fake LLM refuses.
 
 FakeLlmError
-├── ApiError            the client's mistake: an answer in OpenAI's error shape
-│   ├── BadRequestError       400, names every bad field
-│   ├── ContextLengthError    400 `context_length_exceeded`
-│   ├── MethodNotAllowedError 405
-│   └── BodyTooLargeError     413
-└── StartupError        the operator's mistake: one plain line that names the setting
+└── ApiError            the client's mistake: an answer in OpenAI's error shape
+    ├── BadRequestError       400, names every bad field
+    ├── ContextLengthError    400 `context_length_exceeded`
+    ├── MethodNotAllowedError 405
+    └── BodyTooLargeError     413
 """
 
 from http import HTTPStatus
@@ -75,7 +74,3 @@ class BodyTooLargeError(ApiError):
             f"The body of your request is larger than {limit_bytes} bytes.",
             code="request_too_large",
         )
-
-
-class StartupError(FakeLlmError):
-    """The service can't start: the message is the one line the operator reads."""

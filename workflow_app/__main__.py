@@ -8,7 +8,6 @@ delivered again by the engine, as after any crash.
 import logging
 import os
 import signal
-import socket
 import sys
 import threading
 from typing import Final, NoReturn
@@ -16,10 +15,13 @@ from typing import Final, NoReturn
 import uvicorn
 from prometheus_client import disable_created_metrics
 
+from serving.errors import StartError, refuse
+from serving.listener import listen
+from serving.logs import configure_logs
+from serving.settings import read_settings
 from workflow_app.app import create_app
-from workflow_app.errors import SettingsError
-from workflow_app.logs import configure_logs
-from workflow_app.settings import PREFIX, Settings, load_settings
+from workflow_app.logs import LEVELS
+from workflow_app.settings import PREFIX, Settings
 
 CONNECTIONS_TIMEOUT_S: Final = 1
 LAST_RESORT_S: Final = 4.0
@@ -28,12 +30,11 @@ LAST_RESORT_S: Final = 4.0
 def main() -> NoReturn:
     """Run the app; exit 0 after a signal, 2 when it can't start."""
     try:
-        settings = load_settings()
-        listener = _listen(settings)
-    except SettingsError as error:
-        sys.stderr.write(f"workflow_app: {error}\n")
-        _leave(2)
-    configure_logs()
+        settings = read_settings(Settings)
+        listener = listen(settings.host, settings.port, prefix=PREFIX)
+    except StartError as error:
+        refuse("workflow_app", error)
+    configure_logs(LEVELS)
     disable_created_metrics()  # type: ignore[no-untyped-call] # not annotated
     server = _Server(
         uvicorn.Config(
@@ -59,21 +60,6 @@ class _Server(uvicorn.Server):
         last_resort.daemon = True
         last_resort.start()
         super().handle_exit(sig, frame)  # type: ignore[arg-type] # uvicorn wants FrameType | None
-
-
-def _listen(settings: Settings) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-        listener.listen(1024)
-    except OSError as error:
-        raise SettingsError(
-            f"can't listen on {PREFIX}HOST={settings.host} {PREFIX}PORT={settings.port}: "
-            f"{error.strerror}"
-        ) from None
-    listener.set_inheritable(True)
-    return listener
 
 
 def _leave(code: int) -> NoReturn:

@@ -1,7 +1,6 @@
 """What can go wrong in the app, named by who can act on it.
 
 WorkflowAppError
-├── SettingsError             the operator: a setting is bad or the port is taken (exit 2)
 ├── ApiError                  carries the HTTP status and code of the answer
 │   ├── UnknownInstanceError  the caller: 404
 │   ├── InstanceActiveError   the caller: 409
@@ -18,10 +17,6 @@ from typing import ClassVar
 
 class WorkflowAppError(Exception):
     """Base class of all errors of this package."""
-
-
-class SettingsError(WorkflowAppError):
-    """The app can't start with these settings; the message is one line that names them."""
 
 
 class ApiError(WorkflowAppError):

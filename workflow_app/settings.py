@@ -3,10 +3,10 @@
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from workflow_app.errors import SettingsError
+from serving.settings import Port
 
 PREFIX: Final = "WORKFLOW_APP_"
 
@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
     host: str = "127.0.0.1"
-    port: int = Field(8999, ge=1, le=65535)
+    port: Port = 8999
     sidecar_address: Annotated[str, AfterValidator(_host_and_port)] = "127.0.0.1:50001"
     llm_base_url: Annotated[str, AfterValidator(_base_url)] = "http://127.0.0.1:8002/v1"
     model: str = Field("gpt-4", min_length=1)
@@ -59,19 +59,3 @@ class Settings(BaseSettings):
     poll_rate_per_s: int = Field(200, ge=1, le=10_000)
     instances_limit: int = Field(20_000, ge=1, le=1_000_000)
     executions_limit: int = Field(50_000, ge=1, le=1_000_000)
-
-
-def load_settings() -> Settings:
-    """Read the settings from the environment.
-
-    Raises:
-        SettingsError: One line that names every bad setting, its value and what is wrong.
-    """
-    try:
-        return Settings()
-    except ValidationError as error:
-        problems = (
-            f"{PREFIX}{str(problem['loc'][0]).upper()}={problem['input']!r}: {problem['msg']}"
-            for problem in error.errors()
-        )
-        raise SettingsError("; ".join(problems)) from None

@@ -1,7 +1,6 @@
 """Everything that the scheduler refuses.
 
 SchedulerError
-├── StartError      the operator's to mend: a setting, the data directory, a port
 ├── RequestError    the caller's to mend: carries the gRPC status that it gets
 └── StoreError      the disk's fault: the job was not stored, and the caller was told so
 """
@@ -11,10 +10,6 @@ import grpc
 
 class SchedulerError(Exception):
     """Base of all errors of the scheduler."""
-
-
-class StartError(SchedulerError):
-    """The scheduler can't start; the message is one line that names the setting."""
 
 
 class RequestError(SchedulerError):

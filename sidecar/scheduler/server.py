@@ -1,7 +1,6 @@
 """Runs the scheduler: binds both ports, serves until it is told to stop, closes the disk last."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,16 +9,17 @@ import structlog
 from aiohttp import web
 
 from scheduler_api.proto import scheduler_pb2_grpc as pb_grpc
+from serving.listener import require_free
 from sidecar.profiles import profile
 from sidecar.scheduler.admin import admin_app
 from sidecar.scheduler.dispatcher import Dispatcher
-from sidecar.scheduler.errors import StartError
 from sidecar.scheduler.service import SchedulerService
 from sidecar.scheduler.settings import SchedulerSettings
 from sidecar.scheduler.store import JobStore
 
 _LOG = structlog.get_logger()
 _GRACE_S = 1.0
+HOST_SETTING = "SCHEDULER_HOST"
 _LONGEST_MESSAGE_BYTES = 16 * 1024 * 1024
 _GRPC_OPTIONS = [
     # Two schedulers on one port would share its calls silently.
@@ -37,7 +37,15 @@ _GRPC_OPTIONS = [
 async def serve(settings: SchedulerSettings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set; StartError where a port or the data directory can't be used."""
     # gRPC reports a taken port in a line of its own, which tells an operator nothing.
-    _require_free("SCHEDULER_PORT", settings.host, settings.port)
+    require_free(
+        settings.host, settings.port, host_setting=HOST_SETTING, port_setting="SCHEDULER_PORT"
+    )
+    require_free(
+        settings.host,
+        settings.http_port,
+        host_setting=HOST_SETTING,
+        port_setting="SCHEDULER_HTTP_PORT",
+    )
     store = JobStore(settings.data_dir)
     try:
         dispatcher = Dispatcher(store, profile(settings.profile), max_jobs=settings.max_jobs)
@@ -62,10 +70,7 @@ async def _grpc(settings: SchedulerSettings, dispatcher: Dispatcher) -> AsyncIte
     pb_grpc.add_SchedulerServicer_to_server(  # type: ignore[no-untyped-call]  # generated
         SchedulerService(dispatcher), server
     )
-    try:
-        server.add_insecure_port(f"{settings.host}:{settings.port}")
-    except RuntimeError as error:
-        raise _taken("SCHEDULER_PORT", settings.host, settings.port) from error
+    server.add_insecure_port(f"{settings.host}:{settings.port}")
     await server.start()
     try:
         yield
@@ -79,26 +84,6 @@ async def _http(settings: SchedulerSettings, dispatcher: Dispatcher) -> AsyncIte
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.host, settings.http_port).start()
-    except OSError as error:
-        await runner.cleanup()
-        raise _taken("SCHEDULER_HTTP_PORT", settings.host, settings.http_port) from error
-    try:
         yield
     finally:
         await runner.cleanup()
-
-
-def _require_free(setting: str, host: str, port: int) -> None:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM
-        )[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        raise _taken(setting, host, port) from error
-
-
-def _taken(setting: str, host: str, port: int) -> StartError:
-    return StartError(f"{setting}: can't listen on {host}:{port}; is the port taken?")

@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from serving.settings import Port
 from sidecar.profiles import profile
-from sidecar.scheduler.errors import StartError
 
 _PREFIX = "SCHEDULER_"
-Port = Annotated[int, Field(ge=1, le=65535)]
 ProfileName = Annotated[str, AfterValidator(lambda name: profile(name).name)]
 
 
@@ -34,14 +33,3 @@ class SchedulerSettings(BaseSettings):
     data_dir: Path
     profile: ProfileName = "1.16.1"
     max_jobs: Annotated[int, Field(ge=1)] = 100_000
-
-
-def read_settings() -> SchedulerSettings:
-    """Read the environment; StartError names every bad setting in one line."""
-    try:
-        return SchedulerSettings()
-    except ValidationError as error:
-        faults = (
-            f"{_PREFIX}{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors()
-        )
-        raise StartError("; ".join(faults)) from None

@@ -17,7 +17,8 @@ from typing import Protocol
 from google.protobuf.message import DecodeError
 
 from scheduler_api.proto import scheduler_pb2 as pb
-from sidecar.scheduler.errors import StartError, StoreError
+from serving.errors import StartError
+from sidecar.scheduler.errors import StoreError
 from sidecar.scheduler.jobs import Job
 
 FILE_NAME = "jobs.sqlite3"

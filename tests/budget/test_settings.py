@@ -2,8 +2,9 @@
 
 import pytest
 
-from budget.errors import StartError
-from budget.settings import load_settings
+from budget.settings import Settings
+from serving.errors import StartError
+from serving.settings import read_settings
 
 
 def test_dollars_become_exact_nano_dollars(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -11,7 +12,7 @@ def test_dollars_become_exact_nano_dollars(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("BUDGET_CAP_USD", "0.1")
     monkeypatch.setenv("BUDGET_INSTANCE_CAP_USD", "0")
     monkeypatch.setenv("BUDGET_SAFETY_CAP_USD", "")
-    settings = load_settings()
+    settings = read_settings(Settings)
     assert settings.cap_nano_usd == 100_000_000
     assert settings.instance_cap_nano_usd == 0
     assert settings.safety_cap_nano_usd is None
@@ -34,7 +35,7 @@ def test_every_bad_setting_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch)
     for name, value in bad.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(StartError) as caught:
-        load_settings()
+        read_settings(Settings)
     line = str(caught.value)
     assert "\n" not in line
     for name, value in bad.items():

@@ -1,12 +1,13 @@
 import pytest
 
-from workflow_app.errors import SettingsError
-from workflow_app.settings import load_settings
+from serving.errors import StartError
+from serving.settings import read_settings
+from workflow_app.settings import Settings
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:
     """Without environment the app finds sidecar and gateway at their own defaults."""
-    settings = load_settings()
+    settings = read_settings(Settings)
     assert (settings.host, settings.port) == ("127.0.0.1", 8999)
     assert settings.sidecar_address == "127.0.0.1:50001"
     assert settings.llm_base_url == "http://127.0.0.1:8002/v1"
@@ -24,9 +25,9 @@ def test_every_bad_setting_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch)
     }
     for name, value in bad.items():
         monkeypatch.setenv(f"WORKFLOW_APP_{name}", value)
-    with pytest.raises(SettingsError) as caught:
-        load_settings()
+    with pytest.raises(StartError) as caught:
+        read_settings(Settings)
     line = str(caught.value)
     assert "\n" not in line
     for name, value in bad.items():
-        assert f"WORKFLOW_APP_{name}={value!r}: " in line
+        assert f"WORKFLOW_APP_{name}={value}: " in line

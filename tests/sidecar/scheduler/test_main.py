@@ -19,7 +19,8 @@ def refused(directory: Path, env: dict[str, str]) -> str:
         assert service.process.wait(20) == 2
         lines = [each for each in service.log.read_text().splitlines() if not each.startswith("{")]
     assert len(lines) == 1
-    return lines[0]
+    assert lines[0].startswith("sidecar.scheduler: ")
+    return lines[0].removeprefix("sidecar.scheduler: ")
 
 
 @pytest.mark.parametrize("setting", ["SCHEDULER_PORT", "SCHEDULER_HTTP_PORT"])
@@ -30,13 +31,13 @@ def test_a_taken_port(tmp_path: Path, setting: str) -> None:
         occupant.bind(("127.0.0.1", int(env[setting])))
         occupant.listen()
         line = refused(tmp_path, env)
-    assert line.startswith(f"{setting}: can't listen on 127.0.0.1:{env[setting]}")
+    assert line.startswith(f"{setting}={env[setting]}: can't listen on 127.0.0.1:{env[setting]}")
 
 
 def test_two_schedulers_on_one_port(tmp_path: Path, old: Scheduler) -> None:
     """A second scheduler on the port of a running one does not share it silently."""
     env = environment(tmp_path) | {"SCHEDULER_PORT": old.address.rpartition(":")[2]}
-    assert refused(tmp_path, env).startswith("SCHEDULER_PORT: ")
+    assert refused(tmp_path, env).startswith(f"SCHEDULER_PORT={env['SCHEDULER_PORT']}: ")
 
 
 def test_bad_settings_are_all_named(tmp_path: Path) -> None:
@@ -45,7 +46,7 @@ def test_bad_settings_are_all_named(tmp_path: Path) -> None:
     del env["SCHEDULER_DATA_DIR"]
     line = refused(tmp_path, env)
     assert "SCHEDULER_DATA_DIR: Field required" in line
-    assert "SCHEDULER_PORT: " in line
+    assert "SCHEDULER_PORT=0: " in line
     assert "no profile '1.17.0'; the known ones are 1.16.1, 1.16.2, 1.18.3" in line
 
 

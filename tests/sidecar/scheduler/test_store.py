@@ -9,7 +9,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from sidecar.scheduler.errors import StartError, StoreError
+from serving.errors import StartError
+from sidecar.scheduler.errors import StoreError
 from sidecar.scheduler.jobs import Job
 from sidecar.scheduler.store import FILE_NAME, Delete, DeletePrefix, Finish, JobStore, Put, Write
 from tests.sidecar.scheduler.harness import Watcher, actor, forever, schedule_request, scheduler
