@@ -216,6 +216,7 @@ def run_arm(
     Raises:
         ServiceFailedError: a service failed to start or died.
         DeadlineError: the workflows did not get going, or state did not expire.
+        GuardStoppedError: the load's guard ended it.
     """
     stack = Stack(plan.config, runtime, nursery)
     guard_usd = plan.scenario.safety_cap_usd if plan.arm == "off" else None

@@ -9,6 +9,8 @@ LabError
     ├── StackRunningError     a stack runs already
     ├── NoStackError          no stack runs
     ├── ServiceFailedError    a service ended or never became ready
+    ├── ArmFailedError        one arm of a run could not be brought to its end
+    ├── GuardStoppedError     a spending guard stopped what was not meant to be stopped
     └── DeadlineError         something awaited did not happen in time
 """
 
@@ -70,3 +72,14 @@ class ServiceFailedError(CannotRunError):
 
 class DeadlineError(CannotRunError):
     """Something awaited did not happen in time."""
+
+
+class ArmFailedError(CannotRunError):
+    """One arm of a run could not be brought to its end; its text names the arm and the cause."""
+
+    def __init__(self, arm: str, cause: LabError) -> None:
+        super().__init__(f"arm {arm}: {cause}")
+
+
+class GuardStoppedError(CannotRunError):
+    """The budget guard stopped a run that was not meant to be stopped."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.errors import CannotRunError, ServiceFailedError
+from lab.errors import GuardStoppedError, ServiceFailedError
 from lab.evidence import LoadResult
 from lab.paths import LOCUSTFILE
 from lab.processes import Child, Nursery, tail_of
@@ -94,10 +94,6 @@ class Load:
     @property
     def _summary(self) -> Path:
         return self._folder / "load-summary.json"
-
-
-class GuardStoppedError(CannotRunError):
-    """The budget guard stopped a run that was not meant to be stopped."""
 
 
 def _json_lines(path: Path) -> list[dict[str, Any]]:

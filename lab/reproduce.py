@@ -13,9 +13,8 @@ from typing import Any, Literal
 
 from lab.arm import ArmPlan, run_arm
 from lab.components import copy_with_ttl
-from lab.errors import LabError, StoppedError
+from lab.errors import ArmFailedError, GuardStoppedError, LabError, StoppedError
 from lab.evidence import ArmEvidence
-from lab.load import GuardStoppedError
 from lab.paths import COMPONENTS, runs_dir
 from lab.ports import free_ports
 from lab.processes import Nursery
@@ -60,35 +59,39 @@ def reproduce(
     Raises:
         RedisBinaryError: no Redis-protocol server; nothing was started.
     """
+    runtime = make_runtime(scenario.runtime)
     directory = RunDirectory.create(runs_dir(), scenario.name, datetime.now(UTC))
     plans = _plans(scenario, directory)
-    runtime = make_runtime(plans[0].config)
     head = _head(scenario, runtime, directory, arguments)
     directory.begin(scenario, head)
+    end = _attempt(plans, runtime, stopped, say)
+    _keep(directory, head, end)
+    return RunResult(end.verdict, directory.path)
+
+
+def _attempt(
+    plans: Sequence[ArmPlan],
+    runtime: Runtime,
+    stopped: threading.Event,
+    say: Callable[[str, str], None],
+) -> _End:
     abandoned = threading.Event()
     try:
         with Nursery() as nursery:
-            evidence = _run_all(
-                plans,
-                lambda plan: run_arm(
-                    plan,
-                    runtime,
-                    nursery,
-                    Waiter(abandoned, say=lambda text: say(plan.arm, text)),
-                ),
-                stopped,
-                abandoned,
-            )
-        end = _End(judge(evidence), "complete")
+
+            def run(plan: ArmPlan) -> ArmEvidence:
+                waiter = Waiter(abandoned, say=lambda text: say(plan.arm, text))
+                return run_arm(plan, runtime, nursery, waiter)
+
+            evidence = _run_all(plans, run, stopped, abandoned)
     except StoppedError:
         text = "the run was stopped before it was over"
-        evidence, end = [], _End(failed(text, ExitCode.INTERRUPTED), "interrupted")
+        return _End(failed(text, ExitCode.INTERRUPTED), "interrupted")
     except GuardStoppedError as error:
-        evidence, end = [], _End(failed(str(error), ExitCode.GUARD_STOPPED), "failed")
+        return _End(failed(str(error), ExitCode.GUARD_STOPPED), "failed")
     except LabError as error:
-        evidence, end = [], _End(failed(str(error)), "failed")
-    _keep(directory, evidence, head, end)
-    return RunResult(end.verdict, directory.path)
+        return _End(failed(str(error)), "failed")
+    return _End(judge(evidence), "complete")
 
 
 def _plans(scenario: Scenario, directory: RunDirectory) -> list[ArmPlan]:
@@ -134,17 +137,20 @@ def _run_all(
             done, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
             if stopped.is_set() or any(future.exception() for future in done):
                 abandoned.set()
-    _raise_cause(futures, stopped)
+    if stopped.is_set():
+        raise StoppedError("stopped")
+    _raise_cause(plans, futures)
     return [future.result() for future in futures]
 
 
-def _raise_cause(futures: Sequence[Future[ArmEvidence]], stopped: threading.Event) -> None:
-    errors = [error for future in futures if (error := future.exception()) is not None]
-    causes = [error for error in errors if not isinstance(error, StoppedError)]
-    if stopped.is_set():
-        raise StoppedError("stopped")
-    if causes:
-        raise causes[0]
+def _raise_cause(plans: Sequence[ArmPlan], futures: Sequence[Future[ArmEvidence]]) -> None:
+    """Raise what ended the run; the arms that were only abandoned for it have no say."""
+    for plan, future in zip(plans, futures, strict=True):
+        error = future.exception()
+        if isinstance(error, LabError) and not isinstance(error, StoppedError | GuardStoppedError):
+            raise ArmFailedError(plan.arm, error) from error
+        if error is not None and not isinstance(error, StoppedError):
+            raise error
 
 
 def _head(
@@ -159,12 +165,10 @@ def _head(
     }
 
 
-def _keep(
-    directory: RunDirectory, evidence: Sequence[ArmEvidence], head: dict[str, Any], end: _End
-) -> None:
+def _keep(directory: RunDirectory, head: dict[str, Any], end: _End) -> None:
     arms = head["scenario"]["arms"]
     directory.keep_logs(arms)
-    directory.keep_evidence(evidence)
+    directory.keep_evidence([arm.evidence for arm in end.verdict.arms])
     directory.end(head, end.verdict, end.status)
     write_report(directory.path / "report.html", head, end.verdict, end.status)
     for arm in arms:

@@ -19,6 +19,7 @@ from lab.disruptions import DISRUPTIONS
 from lab.errors import UsageError
 from lab.expectation import KNOWN_PROFILES
 from lab.money import parse_usd
+from lab.stack_config import RuntimeName
 
 ArmName = Literal["off", "cap"]
 _PRESETS = Path(__file__).parent / "scenarios"
@@ -78,7 +79,7 @@ class Scenario(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field("custom", pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
-    runtime: Literal["embedded"] = "embedded"
+    runtime: RuntimeName = "embedded"
     profile: Annotated[str, BeforeValidator(_profile)] = "1.16.1"
     disrupt: Annotated[str, BeforeValidator(str), BeforeValidator(_kind)] = "sidecar-kill"
     arms: tuple[ArmName, ...] = Field(("off", "cap"), min_length=1)

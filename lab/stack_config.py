@@ -9,6 +9,7 @@ from lab.ports import Ports
 
 APP_ID = "workflow-app"
 NAMESPACE = "default"
+RuntimeName = Literal["embedded"]
 
 
 class StackConfig(BaseModel):
@@ -28,7 +29,7 @@ class StackConfig(BaseModel):
     directory: Path
     components: Path
     ports: Ports = Ports()
-    runtime: Literal["embedded"] = "embedded"
+    runtime: RuntimeName = "embedded"
     profile: str = "1.16.1"
     budget_mode: Literal["observe", "cap"] = "cap"
     cap_usd: str | None = None

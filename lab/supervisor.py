@@ -198,7 +198,7 @@ def main() -> None:
             os.close(report)
 
         try:
-            runtime = make_runtime(config)
+            runtime = make_runtime(config.runtime)
             supervise(config, runtime, stopped, say=lambda t: tell({"say": t}), on_ready=ready)
         except LabError as error:
             tell({"error": str(error)})

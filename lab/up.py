@@ -34,7 +34,7 @@ def run_up(
             ready(start_detached(config, say))
             return 0
         with stop_on_signals() as stopped:
-            supervise(config, make_runtime(config), stopped, say=say, on_ready=ready)
+            supervise(config, make_runtime(config.runtime), stopped, say=say, on_ready=ready)
     print_lines() if as_json else print_lines("the stack is down")
     return 0
 

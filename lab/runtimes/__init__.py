@@ -3,16 +3,16 @@
 from lab.redis_binary import default_redis
 from lab.runtimes.base import Runtime
 from lab.runtimes.embedded import EmbeddedRuntime
-from lab.stack_config import StackConfig
+from lab.stack_config import RuntimeName
 
 
-def make_runtime(config: StackConfig) -> Runtime:
-    """Return the runtime that a configuration asks for.
+def make_runtime(name: RuntimeName) -> Runtime:
+    """Return the runtime of that name.
 
     Raises:
         RedisBinaryError: it needs a Redis-protocol server and there is none.
     """
-    match config.runtime:
+    match name:
         case "embedded":
             return EmbeddedRuntime(default_redis())
 

@@ -93,7 +93,7 @@ def test_a_service_killed_in_the_middle_is_unknown_and_named(tmp_path: Path) -> 
         output, _ = process.communicate(timeout=30)
         first, second, *_ = output.splitlines()
         assert (process.returncode, first) == (2, "UNKNOWN")
-        assert second == "budget ended by itself (signal 9); its last log lines:"
+        assert second == "arm cap: budget ended by itself (signal 9); its last log lines:"
         assert len(output.splitlines()) > 3
         assert not [p for p in members if p.is_running()]
     assert run_json(tmp_path)["status"] == "failed"
