@@ -15,7 +15,7 @@ from tests.sidecar.scenarios import get, start, tried
 from tests.sidecar.stack import Stack, stack, until, write_component
 
 PROFILES = ("1.16.1", "1.16.2", "1.18.3")
-OBSERVED_S = 7.0
+OBSERVED_S = 5.5
 LOST = ("runaway-2s", "runaway-02s-burst", "partial-metadata")
 NOT_FOUND = "no such instance exists"
 pytestmark = [pytest.mark.timeout(150), pytest.mark.parametrize("profile", PROFILES)]
@@ -92,7 +92,7 @@ def test_a_lost_workflows_activity_runs_for_ever_or_once_more(
     """1.16.1 executes it again as soon as it has ended; later versions once more in all."""
     runs = aftermath[profile].runs("runaway-2s")
     if profile == "1.16.1":
-        assert len(runs) >= 4
+        assert len(runs) >= 3
         assert all(each == pytest.approx(2.0, abs=0.35) for each in _gaps(runs))
     else:
         assert len(runs) == 1
@@ -125,9 +125,9 @@ def test_the_log_says_what_dapr_says(
     if profile == "1.16.1":
         cause = f"failed to invoke 'AddWorkflowEvent' method on workflow actor: {NOT_FOUND}"
         retried = f"{instance}::1::1: execution failed with a recoverable error and will be "
-        assert stack.logged(f"{retried}retried later: {cause}") >= 3
+        assert stack.logged(f"{retried}retried later: {cause}") >= 2
         cluster = "failed to invoke scheduled actor reminder named: run-activity due to: "
-        assert stack.logged(cluster + cause) >= 3
+        assert stack.logged(cluster + cause) >= 2
         return
     purged = "cannot add event to workflow as state has been purged. Ignoring event."
     assert stack.logged(f"Workflow actor '{instance}': {purged}") == 1
@@ -181,7 +181,7 @@ def test_a_lost_history_row_truncates_or_blocks_the_workflow(
         assert ended.details() == f"failed to submit termination request: {missing}"
         events = [each["event"] for each in stack.log()]
         retried = [each for each in events if "named: activity-result-" in each]
-        assert len(retried) >= 4
+        assert len(retried) >= 3
         assert all(each.endswith(f"due to: {missing}") for each in retried)
         return
     real = traces.about(traces.recorded(profile, "partial_history"), "partial-history")

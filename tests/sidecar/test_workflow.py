@@ -58,7 +58,7 @@ def _restart(stack: Stack) -> Restarted:
         stack.redis.delete(stack.key("chain", row))
     stack.start_sidecar()
     outcomes = {each: finish(stack, each, 30).serialized_output for each in ("rkill", *MANY)}
-    until_at = stack.executions("chain")[0]["at"] + 3.5 * ACTIVITY_S
+    until_at = stack.executions("chain")[0]["at"] + 3 * ACTIVITY_S
     time.sleep(max(0.0, until_at - time.time()))
     start(stack, "seq", "rapp", {"steps": 2, "sleep": 1})
     _until_it_runs(stack, "rapp")
