@@ -66,7 +66,8 @@ def _pictures(evidence: Sequence[ArmEvidence]) -> tuple[str, list[str]]:
 
 
 def _offset(zero_unix_ms: int, at_unix_ms: int) -> str:
-    return f"{(at_unix_ms - zero_unix_ms) / 1000:+.1f} s"
+    # Adding zero turns a rounded minus zero into zero.
+    return f"{round((at_unix_ms - zero_unix_ms) / 1000, 1) + 0.0:+.1f} s"
 
 
 def _rate_row(arm: ArmJudgement) -> dict[str, str]:

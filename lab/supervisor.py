@@ -20,7 +20,7 @@ from types import FrameType
 from lab.components import read_ttl_s
 from lab.control import ControlServer
 from lab.disruptions import DISRUPTIONS, DisruptionRecord
-from lab.errors import LabError, StackRunningError
+from lab.errors import CannotRunError, LabError, StackRunningError
 from lab.guardian import start_time
 from lab.ports import require_free
 from lab.processes import Nursery
@@ -137,7 +137,7 @@ def supervise(
             stack.on_change = supervisor.save
             try:
                 _run(supervisor, on_ready)
-            except LabError as error:
+            except CannotRunError as error:
                 note_end(config.directory, str(error))
                 raise
             finally:
@@ -161,7 +161,7 @@ def describe_running(directory: Path) -> str:
     state = read_state(directory)
     if state is None:
         return "a stack is being started by another runaway; `runaway down` ends it"
-    lines = [f"  {s.name:<13} {s.address}  pid {s.pid}" for s in state.services]
+    lines = [f"  {s.name:<13} {s.address}  pid {s.pid or '-'}" for s in state.services]
     head = f"a stack runs already (supervisor pid {state.supervisor.pid}):"
     return "\n".join([head, *lines, "use it (`runaway status`), or end it with `runaway down`"])
 

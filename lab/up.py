@@ -35,7 +35,8 @@ def run_up(
             return 0
         with stop_on_signals() as stopped:
             supervise(config, make_runtime(config.runtime), stopped, say=say, on_ready=ready)
-    print_lines() if as_json else print_lines("the stack is down")
+    if not as_json:
+        print_lines("the stack is down")
     return 0
 
 
