@@ -1,7 +1,6 @@
 """What can go wrong in the sidecar, named by who can act on it.
 
 SidecarError
-├── ConfigError                 the operator mends a setting or a component file
 ├── WorkflowError               the caller of a workflow call is told, with Dapr's own words
 │   ├── InstanceNotFoundError   no state in the store (nor in memory)
 │   ├── InstanceActiveError     a start whose id is in use
@@ -11,15 +10,20 @@ SidecarError
 ├── UnsupportedActionError      the app asked for something the sidecar does not do
 ├── StoreError                  Redis refused or can't be reached
 └── SchedulerError              the scheduler refused a job or can't be reached
+
+StartError (of serving)
+└── ConfigError                 the operator mends a component file
 """
+
+from serving.errors import StartError
+
+
+class ConfigError(StartError):
+    """The component is unusable; the message is one line that names its file."""
 
 
 class SidecarError(Exception):
     """Base of everything the sidecar raises itself."""
-
-
-class ConfigError(SidecarError):
-    """A setting or a component is unusable; the message is one line that names it."""
 
 
 class WorkflowError(SidecarError):

@@ -1,16 +1,15 @@
 """Puts the sidecar together, serves until it is told to stop, and ends within a few seconds."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
 import grpc.aio
 import structlog
-from aiohttp import web
 
+from serving.http import http_site
+from serving.listener import listen, require_free
 from sidecar.engine import Engine
-from sidecar.errors import ConfigError
 from sidecar.http_api import Probes, http_app
 from sidecar.jobs import Jobs, open_channel
 from sidecar.names import AppNames
@@ -18,7 +17,7 @@ from sidecar.profiles import profile
 from sidecar.protos import service_grpc
 from sidecar.reload import LiveComponent
 from sidecar.service import SidecarService
-from sidecar.settings import SidecarSettings
+from sidecar.settings import ENV_PREFIX, SidecarSettings
 from sidecar.store import WorkflowStore, connect
 from sidecar.watch import JobWatch
 from sidecar.workers import Workers
@@ -89,12 +88,16 @@ class Sidecar:
 
 
 async def serve(settings: SidecarSettings, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set; ConfigError where a port or the component can't be used."""
-    _require_free("SIDECAR_GRPC_PORT", settings.host, settings.grpc_port)
-    _require_free("SIDECAR_HTTP_PORT", settings.host, settings.http_port)
+    """Serve until `stop` is set; StartError where a port or the component can't be used."""
+    require_free(settings.host, settings.grpc_port, prefix=ENV_PREFIX, port_name="GRPC_PORT")
+    listener = listen(settings.host, settings.http_port, prefix=ENV_PREFIX, port_name="HTTP_PORT")
     sidecar = Sidecar(settings)
     try:
-        async with _grpc(sidecar), _http(sidecar), _background(sidecar):
+        async with (
+            _grpc(sidecar),
+            http_site(http_app(sidecar.probes()), listener, grace_s=_GRACE_S),
+            _background(sidecar),
+        ):
             _LOG.info(
                 "sidecar ready",
                 profile=settings.profile,
@@ -134,43 +137,9 @@ async def _grpc(sidecar: Sidecar) -> AsyncIterator[None]:
     service_grpc.add_TaskHubSidecarServiceServicer_to_server(  # type: ignore[no-untyped-call]
         service, server
     )
-    try:
-        server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
-    except RuntimeError:
-        raise _taken("SIDECAR_GRPC_PORT", settings.host, settings.grpc_port) from None
+    server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
     await server.start()
     try:
         yield
     finally:
         await server.stop(_GRACE_S)
-
-
-@asynccontextmanager
-async def _http(sidecar: Sidecar) -> AsyncIterator[None]:
-    settings = sidecar.settings
-    runner = web.AppRunner(http_app(sidecar.probes()), access_log=None, shutdown_timeout=_GRACE_S)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, settings.host, settings.http_port).start()
-    except OSError:
-        await runner.cleanup()
-        raise _taken("SIDECAR_HTTP_PORT", settings.host, settings.http_port) from None
-    try:
-        yield
-    finally:
-        await runner.cleanup()
-
-
-def _require_free(setting: str, host: str, port: int) -> None:
-    # gRPC writes lines of its own when it fails to bind.
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            raise _taken(setting, host, port) from None
-
-
-def _taken(setting: str, host: str, port: int) -> ConfigError:
-    return ConfigError(f"{setting}: can't listen on {host}:{port}; is the port taken?")

@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from sidecar.errors import ConfigError
+from serving.settings import Port
 from sidecar.profiles import UnknownProfileError, profile
 
-_ENV_PREFIX = "SIDECAR_"
-Port = Annotated[int, Field(ge=1, le=65535)]
+ENV_PREFIX = "SIDECAR_"
 
 
 def _known_profile(name: str) -> str:
@@ -23,7 +22,7 @@ def _known_profile(name: str) -> str:
 class SidecarSettings(BaseSettings):
     """Where the sidecar listens, whom it serves and which Dapr it behaves like."""
 
-    model_config = SettingsConfigDict(env_prefix=_ENV_PREFIX, frozen=True)
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True)
 
     host: str = "127.0.0.1"
     grpc_port: Port = 50001
@@ -33,16 +32,3 @@ class SidecarSettings(BaseSettings):
     profile: Annotated[str, AfterValidator(_known_profile)] = "1.16.1"
     resources_path: Path = Path("dapr/components")
     scheduler_address: Annotated[str, Field(pattern=r"^\S+:\d+$")] = "127.0.0.1:50006"
-
-
-def load_settings() -> SidecarSettings:
-    """Read the environment; ConfigError names every bad setting in one line."""
-    try:
-        return SidecarSettings()
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{_ENV_PREFIX}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}"
-            f" (got {each['input']!r})"
-            for each in error.errors()
-        )
-        raise ConfigError(problems) from None

@@ -6,20 +6,19 @@ from contextlib import asynccontextmanager
 
 import grpc.aio
 import structlog
-from aiohttp import web
 
 from scheduler_api.proto import scheduler_pb2_grpc as pb_grpc
-from serving.listener import require_free
+from serving.http import http_site
+from serving.listener import listen, require_free
 from sidecar.profiles import profile
 from sidecar.scheduler.admin import admin_app
 from sidecar.scheduler.dispatcher import Dispatcher
 from sidecar.scheduler.service import SchedulerService
-from sidecar.scheduler.settings import SchedulerSettings
+from sidecar.scheduler.settings import ENV_PREFIX, SchedulerSettings
 from sidecar.scheduler.store import JobStore
 
 _LOG = structlog.get_logger()
 _GRACE_S = 1.0
-HOST_SETTING = "SCHEDULER_HOST"
 _LONGEST_MESSAGE_BYTES = 16 * 1024 * 1024
 _GRPC_OPTIONS = [
     # Two schedulers on one port would share its calls silently.
@@ -37,20 +36,16 @@ _GRPC_OPTIONS = [
 async def serve(settings: SchedulerSettings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set; StartError where a port or the data directory can't be used."""
     # gRPC reports a taken port in a line of its own, which tells an operator nothing.
-    require_free(
-        settings.host, settings.port, host_setting=HOST_SETTING, port_setting="SCHEDULER_PORT"
-    )
-    require_free(
-        settings.host,
-        settings.http_port,
-        host_setting=HOST_SETTING,
-        port_setting="SCHEDULER_HTTP_PORT",
-    )
+    require_free(settings.host, settings.port, prefix=ENV_PREFIX)
+    listener = listen(settings.host, settings.http_port, prefix=ENV_PREFIX, port_name="HTTP_PORT")
     store = JobStore(settings.data_dir)
     try:
         dispatcher = Dispatcher(store, profile(settings.profile), max_jobs=settings.max_jobs)
         dispatcher.start()
-        async with _grpc(settings, dispatcher), _http(settings, dispatcher):
+        async with (
+            _grpc(settings, dispatcher),
+            http_site(admin_app(dispatcher), listener, grace_s=_GRACE_S),
+        ):
             _LOG.info(
                 "scheduler ready",
                 profile=settings.profile,
@@ -76,14 +71,3 @@ async def _grpc(settings: SchedulerSettings, dispatcher: Dispatcher) -> AsyncIte
         yield
     finally:
         await server.stop(_GRACE_S)
-
-
-@asynccontextmanager
-async def _http(settings: SchedulerSettings, dispatcher: Dispatcher) -> AsyncIterator[None]:
-    runner = web.AppRunner(admin_app(dispatcher), access_log=None, shutdown_timeout=_GRACE_S)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, settings.host, settings.http_port).start()
-        yield
-    finally:
-        await runner.cleanup()

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from serving.settings import Port
 from sidecar.profiles import profile
 
-_PREFIX = "SCHEDULER_"
+ENV_PREFIX = "SCHEDULER_"
 ProfileName = Annotated[str, AfterValidator(lambda name: profile(name).name)]
 
 
@@ -25,7 +25,7 @@ class SchedulerSettings(BaseSettings):
         max_jobs: Jobs held at once; a further one is refused (RESOURCE_EXHAUSTED).
     """
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True)
 
     host: str = "127.0.0.1"
     port: Port = 50006

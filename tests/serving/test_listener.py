@@ -31,7 +31,6 @@ def test_an_unknown_host_names_its_setting() -> None:
 def test_requiring_a_free_port_leaves_it_free() -> None:
     """The check takes nothing away from the library that binds next."""
     port = free_port()
-    settings = {"host_setting": "TOY_HOST", "port_setting": "TOY_GRPC_PORT"}
-    require_free("127.0.0.1", port, **settings)
+    require_free("127.0.0.1", port, prefix="TOY_", port_name="GRPC_PORT")
     with socket.create_server(("127.0.0.1", port)), pytest.raises(StartError, match="TOY_GRPC"):
-        require_free("127.0.0.1", port, **settings)
+        require_free("127.0.0.1", port, prefix="TOY_", port_name="GRPC_PORT")
