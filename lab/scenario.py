@@ -32,6 +32,11 @@ def _money(value: object) -> str:
     return text
 
 
+def _arm(value: object) -> object:
+    # YAML reads a bare `off` as false.
+    return "off" if value is False else value
+
+
 def _kind(value: str) -> str:
     if value not in DISRUPTIONS:
         raise ValueError(f"must be one of {', '.join(DISRUPTIONS)}")
@@ -46,6 +51,7 @@ def _profile(value: object) -> str:
 
 # In an observation as long as two executions an endless activity begins at least once more.
 _LEAST_EXECUTIONS = 2
+Arm = Annotated[ArmName, BeforeValidator(_arm)]
 Money = Annotated[str, BeforeValidator(_money)]
 
 
@@ -82,7 +88,7 @@ class Scenario(BaseModel):
     runtime: RuntimeName = "embedded"
     profile: Annotated[str, BeforeValidator(_profile)] = "1.16.1"
     disrupt: Annotated[str, BeforeValidator(str), BeforeValidator(_kind)] = "sidecar-kill"
-    arms: tuple[ArmName, ...] = Field(("off", "cap"), min_length=1)
+    arms: tuple[Arm, ...] = Field(("off", "cap"), min_length=1)
     ttl_s: int | None = Field(None, ge=1, le=86_400)
     workflows: int = Field(8, ge=1, le=500)
     start_rate_per_s: float = Field(8, gt=0, le=1000)

@@ -116,6 +116,9 @@ def _surprises(judged: Sequence[ArmJudgement], expected: Again | None) -> list[s
     ]
     for arm in judged:
         name, seen = arm.evidence.arm, arm.redelivery
+        if _guard_stopped(arm.evidence):
+            limit = format_usd(arm.evidence.limit_nano_usd or 0)
+            surprises.append(f"arm {name}: stopped by its spending guard at {limit}")
         # With nothing disrupted there may have been nothing in flight at that moment.
         if seen.kind is not expected and seen.activities:
             surprises.append(f"arm {name}: expected {expected}, saw {_seen_again(seen)}")
@@ -155,6 +158,11 @@ def _seen_again(seen: Redelivery) -> str:
     return f"{', '.join(c for c in counts if not c.startswith('0 '))} of {total} in flight"
 
 
+def _counted(seen: Redelivery) -> str:
+    count = len(seen.activities)
+    return f"{count} {'activity' if count == 1 else 'activities'}"
+
+
 def _seconds(period_ms: float | None) -> str:
     return "no time measured" if period_ms is None else f"{period_ms / 1000:.2f} s"
 
@@ -167,7 +175,7 @@ def _sentence(judged: Sequence[ArmJudgement], outcome: Outcome) -> str:
         if scenario.disrupt == "none"
         else f"at the {scenario.disrupt.replace('-', ' ')}"
     )
-    head = f"On {first.evidence.runtime}, of {len(seen.activities)} activities in flight {when}, "
+    head = f"On {first.evidence.runtime}, of {_counted(seen)} in flight {when}, "
     match seen.kind:
         case Again.ENDLESS:
             beside = f", {seen.side_by_side} side by side" if seen.side_by_side > 1 else ""

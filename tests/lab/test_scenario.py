@@ -63,6 +63,13 @@ def test_a_cap_written_as_a_yaml_number_keeps_its_digits(tmp_path: Path) -> None
     assert load_scenario(str(path), {}, {}).cap_usd == "1.25"
 
 
+def test_an_arm_called_off_needs_no_quotes(tmp_path: Path) -> None:
+    """YAML's own reading of a bare `off` is not the user's."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("arms: [off, cap]\n")
+    assert load_scenario(str(path), {}, {}).arms == ("off", "cap")
+
+
 @pytest.mark.parametrize("text", ["- a\n", "just words", "a: [", ""])
 def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
     """Broken or empty YAML is a usage error, not a crash."""

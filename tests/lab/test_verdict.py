@@ -220,6 +220,7 @@ def test_the_safety_stop_ends_with_the_guards_exit_code() -> None:
     budget = arm.budget.model_copy(update={"cut_off_unix_ms": BLOW + 20_000})
     verdict = judge([arm.model_copy(update={"budget": budget})])
     assert verdict.exit_code is ExitCode.GUARD_STOPPED
+    assert verdict.reasons == ("arm off: stopped by its spending guard at $1,000.00",)
 
 
 def test_a_run_that_could_not_end_is_unknown_with_its_reason() -> None:
