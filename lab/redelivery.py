@@ -11,7 +11,7 @@ from lab.expectation import Again
 
 STEADY_MS = 10_000
 _STEADY_EXECUTIONS = 4
-# An execution this close to the blow may or may not have been told to the engine.
+# An execution that ended this soon after the blow may have told the engine just before it.
 _EDGE_MS = 50
 # An endless activity missed at most this many periods when the observation ended.
 _MISSED_PERIODS = 3
@@ -75,7 +75,7 @@ def in_flight_at(executions: Sequence[Execution], blow_unix_ms: int) -> set[tupl
     return {
         e.key
         for e in executions
-        if e.started_unix_ms <= blow_unix_ms - _EDGE_MS and e.ended_unix_ms >= blow_unix_ms
+        if e.started_unix_ms <= blow_unix_ms and e.ended_unix_ms >= blow_unix_ms + _EDGE_MS
     }
 
 

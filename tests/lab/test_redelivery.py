@@ -36,9 +36,11 @@ def test_what_began_after_the_blow_or_ended_before_it_was_not_in_flight() -> Non
     """In flight is what surely ran across the blow."""
     before = execution(1, BLOW - 3000, 2000, 1)
     across = execution(2, BLOW - 1000, 2000, 1)
-    after = execution(3, BLOW + 1, 2000, 1)
-    evidence = build([before, across, after], workflows=3)
-    assert in_flight_at(evidence.executions, BLOW) == {("execution-2", "3")}
+    just_begun = execution(3, BLOW, 2000, 1)
+    just_ended = execution(4, BLOW - 2000, 2001, 1)
+    after = execution(5, BLOW + 1, 2000, 1)
+    evidence = build([before, across, just_begun, just_ended, after], workflows=5)
+    assert in_flight_at(evidence.executions, BLOW) == {("execution-2", "3"), ("execution-3", "3")}
 
 
 def test_draining_is_not_part_of_the_observation() -> None:
