@@ -14,7 +14,7 @@ from budget.calls import PricedCall
 from budget.closing import Closer, End
 from budget.decisions import judge
 from budget.errors import RefusedError, StoreError, StoreLostError, StoreUnavailableError
-from budget.feed import Feed
+from budget.feed import Feed, first_number
 from budget.gate import Gate
 from budget.metrics import Metrics
 from budget.refusals import Refusal
@@ -95,7 +95,9 @@ class Accounts:
         self._metrics = metrics
         self._usual_call_ms = FIRST_RETRY_AFTER_MS
         self.closer = Closer(store, gate, metrics)
-        self.decisions: Feed[Decision] = Feed(MAX_DECISIONS)
+        self.decisions: Feed[Decision] = Feed(
+            MAX_DECISIONS, first=first_number(time.time_ns() // 1_000_000)
+        )
 
     async def admit(self, call: PricedCall, identity: CallerIdentity) -> Ticket:
         """Hold the call's worst case in all of its scopes, and mark it as dispatched.
