@@ -45,6 +45,9 @@ CHAT_PATH: Final = "/v1/chat/completions"
 MODELS_PATH: Final = "/v1/models"
 MAX_CALLS: Final = 2048
 
+OUTCOME_UNKNOWN: Final = frozenset({502, 504, 520, 524})
+"""What an edge (a proxy, a CDN) answers when it passed the request on and lost the answer."""
+
 
 class Gateway:
     """Answers the provider's routes.
@@ -116,7 +119,7 @@ class Gateway:
         headers = request_headers(scope["headers"], identity)
         ticket = await self._accounts.admit(call, identity)
         answer = Answer(send)
-        reader = StreamReader(wants_usage=call.wants_usage)
+        reader = StreamReader(wants_usage=call.wants_usage, choices=call.choices)
         try:
             async with self._upstream.send(
                 "POST", _target(scope), headers, call.body, is_stream=call.is_stream
@@ -168,7 +171,8 @@ class Gateway:
     ) -> None:
         """Charge what the provider says the call used, then let the answer end.
 
-        A success without usage is charged at its worst case, an error without usage nothing.
+        Without usage a success, and an edge that lost the answer, are charged at the worst case,
+        and any other error nothing.
         """
         if body is None:
             await self._accounts.settle(ticket, reader.usage)
@@ -176,7 +180,7 @@ class Gateway:
             return
         usage = _usage_of(body)
         receipt = None
-        if usage is None and response.status >= HTTPStatus.MULTIPLE_CHOICES:
+        if usage is None and _cost_nothing(response.status):
             await self._accounts.release(ticket)
         else:
             receipt = await self._accounts.settle(ticket, usage)
@@ -188,6 +192,10 @@ def _target(scope: Scope) -> str:
     query: bytes = scope["query_string"]
     path: str = scope["path"]
     return f"{path}?{query.decode('latin-1')}" if query else path
+
+
+def _cost_nothing(status: int) -> bool:
+    return status >= HTTPStatus.MULTIPLE_CHOICES and status not in OUTCOME_UNKNOWN
 
 
 def _is_event_stream(response: ClientResponse) -> bool:

@@ -4,16 +4,20 @@ Pure: bytes in, bytes out. Every event passes in order and at once; the one that
 usage is left out when the client did not ask for it.
 """
 
-from typing import TYPE_CHECKING, Final
+import contextlib
+import re
+from typing import Final
 
-from metering.chat import decode_json, read_usage
+from pydantic import ValidationError
+
+from metering.chat import ChatChunk, decode_json, read_usage
 from metering.errors import UsageError
-from metering.sse import EventParser, encode_event
-
-if TYPE_CHECKING:
-    from metering.usage import Usage
+from metering.sse import DONE_DATA, EventParser, encode_event
+from metering.usage import Usage
 
 _MAY_HOLD_USAGE: Final = '"usage"'
+_HAS_FINISH_REASON: Final = re.compile(r'"finish_reason"\s*:\s*"')
+"""Inside a string both of its quotes would be escaped, so words don't match."""
 
 
 class StreamReader:
@@ -21,18 +25,32 @@ class StreamReader:
 
     Args:
         wants_usage: Whether the client asked for the usage chunk itself.
-
-    Attributes:
-        usage: The last one reported; None without one, or when it can't be priced.
-        final_usage: The one of the chunk that only carries usage: it holds although the stream
-            breaks off after it. None until then.
+        choices: How many answers are asked for: the stream is whole when each has its finish
+            reason, or after `[DONE]`.
     """
 
-    def __init__(self, *, wants_usage: bool) -> None:
+    def __init__(self, *, wants_usage: bool, choices: int = 1) -> None:
         self._wants_usage = wants_usage
+        self._choices = choices
         self._parser = EventParser()
-        self.usage: Usage | None = None
-        self.final_usage: Usage | None = None
+        self._finished: set[int] = set()
+        self._is_done = False
+        self._usage: Usage | None = None
+        self._final_usage: Usage | None = None
+
+    @property
+    def usage(self) -> Usage | None:
+        """The last one reported; None without one, when it can't be priced, or is partial."""
+        return self._usage if self._is_whole else None
+
+    @property
+    def final_usage(self) -> Usage | None:
+        """The one of the chunk that only carries usage: it holds though the stream breaks off."""
+        return self._final_usage if self._is_whole else None
+
+    @property
+    def _is_whole(self) -> bool:
+        return self._is_done or len(self._finished) >= self._choices
 
     def feed(self, chunk: bytes) -> bytes:
         """Take bytes from upstream and return those for the client.
@@ -49,18 +67,27 @@ class StreamReader:
         return chunk if self._wants_usage else b"".join(kept)
 
     def _is_only_usage(self, data: str) -> bool:
+        self._note_end(data)
         if _MAY_HOLD_USAGE not in data:
             return False
         try:
             usage = read_usage(data)
         except UsageError:
             # The figures of an earlier chunk would be too low.
-            self.usage = self.final_usage = None
+            self._usage = self._final_usage = None
             return False
         if usage is None:
             return False
-        self.usage = usage
+        self._usage = usage
         if decode_json(data).get("choices") != []:
             return False
-        self.final_usage = usage
+        self._final_usage = usage
         return True
+
+    def _note_end(self, data: str) -> None:
+        if data.strip() == DONE_DATA:
+            self._is_done = True
+        elif _HAS_FINISH_REASON.search(data):
+            with contextlib.suppress(ValidationError):
+                choices = ChatChunk.model_validate_json(data).choices
+                self._finished |= {choice.index for choice in choices if choice.finish_reason}

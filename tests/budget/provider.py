@@ -62,11 +62,20 @@ async def chat(request: web.Request) -> web.StreamResponse:
 async def stream(
     request: web.Request, asked: dict[str, str], usage: dict[str, int]
 ) -> web.StreamResponse:
-    """Send some chunks, one every so many seconds with `pace`, then the usage."""
+    """Send some chunks, one every so many seconds with `pace`, then the usage.
+
+    `running` has the usage in each chunk instead, `finish` a finish reason in the last one, and
+    after `end` chunks the answer ends as if it were whole.
+    """
     response = web.StreamResponse(headers={"content-type": "text/event-stream"})
     await response.prepare(request)
     for number in range(CHUNKS):
-        chunk = {"choices": [{"index": 0, "delta": {"content": f"w{number} "}}], "usage": None}
+        if asked.get("end") == str(number):
+            return response
+        choice: dict[str, Any] = {"index": 0, "delta": {"content": f"w{number} "}}
+        if "finish" in asked and number == CHUNKS - 1:
+            choice["finish_reason"] = "stop"
+        chunk = {"choices": [choice], "usage": usage if "running" in asked else None}
         await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
         if "pace" in asked:
             await asyncio.sleep(float(asked["pace"]))
@@ -74,7 +83,9 @@ async def stream(
             assert request.transport is not None
             request.transport.close()
             return response
-    if "no-usage" not in asked:
+    if asked.get("end") == str(CHUNKS):
+        return response
+    if not asked.keys() & {"no-usage", "running"}:
         await response.write(
             b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\n"
         )

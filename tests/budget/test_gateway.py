@@ -138,6 +138,20 @@ def test_an_error_of_the_provider_costs_nothing(gateway: RunningGateway, status:
     assert gateway.spent() == 0
 
 
+@pytest.mark.parametrize("status", [502, 504, 520, 524])
+def test_an_edge_that_lost_the_answer_is_charged_at_the_worst_case(
+    gateway: RunningGateway, status: int
+) -> None:
+    """Behind a bad gateway or a gateway's time-out the call may have been carried out."""
+    answer = gateway.chat(user=f"fail:{status}")
+    assert answer.status_code == status
+    assert answer.json() == {"error": {"message": "no"}}
+    assert answer.headers["x-budget-cost-nano"] == str(CALL_NANO_USD)
+    entry = settlement(gateway)
+    assert entry["estimated"]
+    assert entry["cost"]["nano_usd"] == CALL_NANO_USD == gateway.spent()
+
+
 @pytest.mark.parametrize(
     ("behaviour", "status", "code"),
     [
@@ -173,6 +187,26 @@ def test_a_stream_without_its_usage_is_charged_at_its_worst_case(
     assert entry["estimated"]
     assert entry["cost"]["nano_usd"] == CALL_NANO_USD
     assert gateway.spent() >= gateway.provider.ledger(gateway.app)["nano_usd"]
+
+
+def test_a_stream_that_ends_early_is_charged_at_its_worst_case(gateway: RunningGateway) -> None:
+    """A running count is no bill: without an end the provider may have gone on."""
+    cut = gateway.chat(stream=True, max_tokens=4, user="running;end:2")
+    assert events(cut)[-1] != "[DONE]"
+    entry = settlement(gateway)
+    assert entry["estimated"]
+    assert entry["cost"]["nano_usd"] == CALL_NANO_USD + 3 * 60_000
+
+
+@pytest.mark.parametrize("behaviour", ["running", "running;finish;end:4"])
+def test_a_running_count_is_the_bill_once_the_stream_is_whole(
+    gateway: RunningGateway, behaviour: str
+) -> None:
+    """`[DONE]` or a finish reason says that nothing more comes."""
+    gateway.chat(stream=True, max_tokens=4, user=f"{behaviour};use:10,0,3")
+    entry = settlement(gateway)
+    assert not entry["estimated"]
+    assert entry["cost"]["nano_usd"] == 480_000
 
 
 def test_a_provider_that_can_not_be_reached_costs_nothing(start_gateway: StartGateway) -> None:

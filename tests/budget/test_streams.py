@@ -28,14 +28,33 @@ def test_any_split_of_the_bytes_reads_the_same(cuts: list[int], *, wants_usage: 
 
 
 def test_running_totals_are_not_final() -> None:
-    """Usage beside words counts once the stream is whole, not when it breaks off."""
+    """Usage beside words counts once the stream is whole, not before, nor when it breaks off."""
     chunk = {"choices": [{"delta": {"content": "a"}}]}
     first = chunk | {"usage": {"prompt_tokens": 3, "completion_tokens": 1}}
     reader = StreamReader(wants_usage=False)
     passed = reader.feed(encode_event(json.dumps(first)))
     assert [json.loads(e.data) for e in EventParser().feed(passed)] == [first]
+    assert reader.usage is None
+    reader.feed(DONE)
     assert reader.usage == Usage(3, 0, 1)
     assert reader.final_usage is None
+
+
+def finish(index: int) -> bytes:
+    """Encode a choice's last chunk."""
+    choice = {"index": index, "delta": {}, "finish_reason": "stop"}
+    return encode_event(json.dumps({"choices": [choice]}))
+
+
+def test_every_choice_must_have_finished() -> None:
+    """The usage of two answers counts when both have a finish reason; words are none."""
+    reader = StreamReader(wants_usage=False, choices=2)
+    words = {"choices": [{"delta": {"content": '"finish_reason": "stop"'}}]}
+    for chunk in (USAGE, encode_event(json.dumps(words)), finish(0), finish(0)):
+        reader.feed(chunk)
+        assert reader.usage is None
+    reader.feed(finish(1))
+    assert reader.usage == reader.final_usage == Usage(3, 0, 2)
 
 
 def test_usage_that_can_not_be_priced_is_no_usage() -> None:
