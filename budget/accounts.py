@@ -135,9 +135,10 @@ class Accounts:
         self._learn_duration(ticket)
         reservation = ticket.reservation
         cost = reservation.amount_nano_usd if usage is None else ticket.call.price.cost(usage)
-        settled = await self.closer.close(End(reservation.id, cost, is_estimated=usage is None))
+        end = End.charged(reservation.id, cost, is_estimated=usage is None)
+        settled = await self.closer.close(end)
         remaining = None if settled is None else _remaining(reservation.limits, settled.totals)
-        return Receipt(cost, remaining)
+        return Receipt(cost if end.cost is None else end.cost, remaining)
 
     async def release(self, ticket: Ticket) -> None:
         """Give back what was held for a call that cost nothing."""

@@ -11,10 +11,11 @@ from typing import Final
 
 import structlog
 
-from budget.errors import StoreUnavailableError
+from budget.errors import StoreArgumentError, StoreUnavailableError
 from budget.gate import Gate
 from budget.metrics import Metrics
 from budget.reservations import Settled
+from budget.scopes import MAX_LIMIT_NANO_USD
 from budget.store import Store
 from metering.money import NanoUsd
 
@@ -37,6 +38,14 @@ class End:
     cost: NanoUsd | None
     is_estimated: bool = False
 
+    @classmethod
+    def charged(cls, reservation_id: str, cost: NanoUsd, *, is_estimated: bool) -> "End":
+        """Build the end of a call that cost something, at most what the store can count."""
+        if cost <= MAX_LIMIT_NANO_USD:
+            return cls(reservation_id, cost, is_estimated)
+        log.error("cost_beyond_the_store", reservation_id=reservation_id, nano_usd=cost)
+        return cls(reservation_id, NanoUsd(MAX_LIMIT_NANO_USD), is_estimated=True)
+
 
 class Closer:
     """Closes reservations."""
@@ -57,6 +66,9 @@ class Closer:
         try:
             self._gate.check()
             return await self._tell(end)
+        except StoreArgumentError as error:
+            _give_up(end, error)
+            return None
         except StoreUnavailableError as error:
             self._gate.close(error)
             self.close_later(end)
@@ -74,7 +86,7 @@ class Closer:
             self._gate.close(StoreUnavailableError("it has yet to hear how some calls ended"))
 
     async def tell_untold(self) -> None:
-        """Tell everything that is owed, oldest first.
+        """Tell everything that is owed, oldest first; drop what the store can't take.
 
         Raises:
             StoreUnavailableError: The store is away again; what is left is kept.
@@ -83,6 +95,8 @@ class Closer:
             end = self._untold.popleft()
             try:
                 await self._tell(end)
+            except StoreArgumentError as error:
+                _give_up(end, error)
             except BaseException:
                 self._untold.appendleft(end)
                 raise
@@ -110,3 +124,8 @@ class Closer:
                 reservation_id=end.reservation_id,
                 nano_usd=settled.overshoot_nano_usd,
             )
+
+
+def _give_up(end: End, error: StoreArgumentError) -> None:
+    """Leave a hold to its expiry: told again, its end would be refused again."""
+    log.error("end_refused", reservation_id=end.reservation_id, reason=str(error))

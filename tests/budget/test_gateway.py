@@ -228,6 +228,23 @@ def test_a_cost_above_the_reservation_is_flagged_never_clipped(gateway: RunningG
     assert "budget_overshoot_nano_usd 2.1e+06" in metrics
 
 
+def test_a_cost_beyond_what_the_store_can_count_is_charged_at_the_most(
+    start_gateway: StartGateway,
+) -> None:
+    """An absurd report ends its call, spends the budget, and does not close the gateway."""
+    gateway = start_gateway(BUDGET_CAP_USD="1", BUDGET_INSTANCE_CAP_USD="1")
+    answer = gateway.chat(user=f"use:{10**15},0,1")
+    assert answer.status_code == 200
+    assert answer.headers["x-budget-cost-nano"] == "9000000000000000"
+    entry = settlement(gateway)
+    assert entry["estimated"]
+    assert entry["cost"]["nano_usd"] == 9_000_000_000_000_000 == gateway.spent()
+    assert entry["overshoot"]["nano_usd"] == 9_000_000_000_000_000 - CALL_NANO_USD
+    assert "cost_beyond_the_store" in gateway.service.log.read_text()
+    assert gateway.is_ready()
+    assert gateway.chat().status_code == 402
+
+
 def test_unknown_routes_are_never_forwarded(gateway: RunningGateway) -> None:
     """Whatever is not metered does not reach the provider."""
     for method, path in (
