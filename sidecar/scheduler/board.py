@@ -107,12 +107,12 @@ class Board:
         entry = self._entries.pop(key, None)
         if entry is None:
             return False
-        if entry.place is Place.WAITING:
+        place, entry.place = entry.place, Place.GONE
+        if place is Place.WAITING:
             self._left_over += 1
             self._sweep()
-        elif entry.place is Place.STAGED:
+        elif place is Place.STAGED:
             self._unstage(entry)
-        entry.place = Place.GONE
         return True
 
     def connect(self, stream_id: int, pools: frozenset[str]) -> None:

@@ -131,6 +131,17 @@ def test_deleted_timers_do_not_pile_up() -> None:
     assert len(board._heap) < 300  # noqa: SLF001 - the memory is the law here
 
 
+def test_the_left_over_is_counted_exactly() -> None:
+    """However often the heap is swept, the count is that of the entries nobody waits for."""
+    board = Board()
+    for each in range(1_000):
+        board.put(job("a", due_us=10**9 + each))
+    left = sum(entry.place is not Place.WAITING for _, _, entry in board._heap)  # noqa: SLF001 - the count is the law here
+    assert board._left_over == left  # noqa: SLF001 - as above
+    board.due(10**10)
+    assert board._left_over == 0  # noqa: SLF001 - as above
+
+
 def test_unknown_answers_are_told_apart() -> None:
     """An answer to no delivery, or a second one to the same, is unknown."""
     board = Board()
