@@ -19,10 +19,29 @@ class Ledger:
     duplicate_calls: int
     nano_usd: int
 
+    def plus(self, other: "Ledger") -> "Ledger":
+        """Return the sum of two amounts."""
+        return Ledger(
+            self.calls + other.calls,
+            self.duplicate_calls + other.duplicate_calls,
+            self.nano_usd + other.nano_usd,
+        )
+
+    def minus(self, other: "Ledger") -> "Ledger":
+        """Return what was added since `other`."""
+        return Ledger(
+            self.calls - other.calls,
+            self.duplicate_calls - other.duplicate_calls,
+            self.nano_usd - other.nano_usd,
+        )
+
     @classmethod
     def from_json(cls, spend: Mapping[str, Any]) -> "Ledger":
         """Read the answer of `GET /spend`; a KeyError or TypeError when it is none."""
         return cls(int(spend["calls"]), int(spend["duplicate_calls"]), _exact(spend["nano_usd"]))
+
+
+_NOTHING: Final = Ledger(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +65,17 @@ class BudgetState:
 
 
 class Meter:
-    """Turns totals into what this run has used: the first reading is the beginning."""
+    """Turns totals into what this run has used: the first reading is the beginning.
+
+    What was used before a total was reset is carried over.
+    """
 
     def __init__(self) -> None:
         self._ledger_base: Ledger | None = None
+        self._ledger_last = _NOTHING
+        self._ledger_carried = _NOTHING
         self._budget_base: int | None = None
+        self._budget_carried = 0
         self._seen_at_s: float | None = None
         self.used: Ledger | None = None
         self.budget: BudgetState | None = None
@@ -87,26 +112,25 @@ class Meter:
         return None
 
     def _read_ledger(self, ledger: Ledger) -> None:
-        base = self._ledger_base
+        last, base = self._ledger_last, self._ledger_base
         if base is None:
             base = ledger
-        elif ledger.calls < base.calls or ledger.nano_usd < base.nano_usd:
-            base = Ledger(0, 0, 0)
-        self._ledger_base = base
-        self.used = Ledger(
-            ledger.calls - base.calls,
-            max(0, ledger.duplicate_calls - base.duplicate_calls),
-            ledger.nano_usd - base.nano_usd,
-        )
+        elif ledger.calls < last.calls or ledger.nano_usd < last.nano_usd:
+            self._ledger_carried = self.used or _NOTHING
+            base = _NOTHING
+        self._ledger_last, self._ledger_base = ledger, base
+        self.used = self._ledger_carried.plus(ledger.minus(base))
 
     def _read_budget(self, budget: BudgetState) -> None:
         base = self._budget_base
         if base is None:
             base = budget.nano_usd
+        # A correction lowers a budget too, but not below what it held before the run.
         elif budget.nano_usd < base:
+            self._budget_carried = self._budget_used
             base = 0
         self._budget_base = base
-        self._budget_used = budget.nano_usd - base
+        self._budget_used = self._budget_carried + budget.nano_usd - base
         self.budget = budget
 
 

@@ -27,6 +27,37 @@ def test_a_ledger_that_was_reset_begins_again() -> None:
     assert meter.used == Ledger(1, 0, 40)
 
 
+def test_what_was_spent_before_a_reset_stays_spent() -> None:
+    """A restarted ledger goes on from what the run had spent, however often it restarts."""
+    meter = Meter()
+    for total in (
+        Ledger(10, 2, 1_000),
+        Ledger(30, 6, 9_000),
+        Ledger(20, 1, 2_000),
+        Ledger(21, 1, 2_500),
+        Ledger(1, 0, 3),
+    ):
+        meter.read(total, None, now_s=0)
+    assert meter.used == Ledger(20 + 21 + 1, 4 + 1 + 0, 8_000 + 2_500 + 3)
+
+
+def test_a_restart_of_the_ledger_does_not_raise_the_limit() -> None:
+    """What the run spent before and after the restart is held to the limit together."""
+    meter = Meter()
+    for nano_usd in (0, 60, 41):
+        meter.read(Ledger(nano_usd, 0, nano_usd), None, now_s=0)
+    assert meter.reason_to_stop(101, now_s=0) is None
+    assert meter.reason_to_stop(100, now_s=0) is not None
+
+
+def test_what_the_budget_counted_before_it_was_emptied_stays_spent() -> None:
+    """A budget below its first reading is a new one; a correction of its own is not."""
+    meter = Meter()
+    for nano_usd in (1_000, 1_500, 1_400, 30):
+        meter.read(None, budget(nano_usd), now_s=0)
+    assert meter.spent_nano_usd == 400 + 30
+
+
 def test_the_service_that_counted_more_is_believed() -> None:
     """The guard sees a spend that only one of both services sees."""
     meter = Meter()
