@@ -132,16 +132,13 @@ class ArmRun:
         return bool(polls) and bool(had - polls[-1].with_first_row)
 
     def _first_again(self, blow_unix_ms: int) -> int | None:
-        items = self.recorder.executions()
-        before = {
-            (e["execution_id"], e["task_id"]) for e in items if e["started_unix_ms"] <= blow_unix_ms
-        }
-        again = [
-            int(e["started_unix_ms"])
-            for e in items
-            if e["started_unix_ms"] > blow_unix_ms and (e["execution_id"], e["task_id"]) in before
-        ]
-        return min(again, default=None)
+        earlier: set[tuple[str, str]] = set()
+        for e in sorted(self.recorder.executions(), key=lambda e: e["started_unix_ms"]):
+            key = (e["execution_id"], e["task_id"])
+            if key in earlier and e["started_unix_ms"] > blow_unix_ms:
+                return int(e["started_unix_ms"])
+            earlier.add(key)
+        return None
 
     def _drain(self) -> None:
         """Take the engine away, so that nothing new begins, and let what runs come to its end."""

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from lab.evidence import ArmEvidence
 from lab.money import NANO_PER_USD, format_usd
 from lab.properties import expiries
-from lab.redelivery import in_flight_at
+from lab.redelivery import followed
 
 _COLOURS = {"off": "#b3261e", "cap": "#0b57a4"}
 _SYMBOLS = {"off": "circle", "cap": "square"}
@@ -123,20 +123,18 @@ def _add_events(figure: go.Figure, arm: ArmEvidence) -> None:
 
 
 def again_figure(arms: Sequence[ArmEvidence]) -> go.Figure:
-    """Return one row an activity in flight at the blow, one mark an execution of it."""
+    """Return one row an activity in flight or executed again, one mark an execution of it."""
     figure = go.Figure()
     rows: list[str] = []
     for arm in arms:
         blow = arm.disrupted.began_unix_ms
-        crossing = in_flight_at(arm.executions, blow)
+        rowed = followed(arm)
         for before, symbol, colour, label in (
             (True, "circle-open", "#555", "before"),
             (False, "line-ns-open", _COLOURS[arm.arm], "after"),
         ):
             chosen = [
-                e
-                for e in arm.executions
-                if e.key in crossing and (e.started_unix_ms < blow) is before
+                e for e in arm.executions if e.key in rowed and (e.started_unix_ms < blow) is before
             ]
             rows += sorted({f"{arm.arm} {e.instance.rsplit('-', 1)[-1]}" for e in chosen})
             figure.add_trace(

@@ -42,6 +42,8 @@ def evaluate(
         _budget_matches(evidence),
         _no_overshoot(evidence),
         _none_after_cut_off(evidence),
+        _none_again(evidence, expected),
+        _none_duplicate(evidence, expected),
         _expired_while_running(evidence),
         _in_flight_at_blow(evidence, redelivery),
         _cap_tripped(evidence, expected),
@@ -145,6 +147,36 @@ def _none_after_cut_off(evidence: ArmEvidence) -> PropertyResult:
         return PropertyResult(name, "always", evidence.arm, Status.NOT_APPLICABLE, reason)
     detail = f"{late} such calls after the first refusal (smallest {format_usd(least_refused)})"
     return _always(name, evidence, held=late == 0, detail=detail)
+
+
+def _none_again(evidence: ArmEvidence, expected: Again | None) -> PropertyResult:
+    name = "no activity was executed again"
+    if expected is not Again.NEVER:
+        return _nothing_of_the_kind(name, evidence)
+    if lost := _lost(evidence, "executions"):
+        return PropertyResult(name, "always", evidence.arm, Status.UNKNOWN, lost)
+    runs = Counter(execution.key for execution in evidence.executions)
+    repeated = [count for count in runs.values() if count > 1]
+    surplus = sum(repeated) - len(repeated)
+    detail = f"{len(repeated)} of {len(runs)} activities were; executions too many: {surplus}"
+    return _always(name, evidence, held=not repeated, detail=detail)
+
+
+def _none_duplicate(evidence: ArmEvidence, expected: Again | None) -> PropertyResult:
+    name = "no paid call was a duplicate"
+    if expected is not Again.NEVER:
+        return _nothing_of_the_kind(name, evidence)
+    if lost := _lost(evidence, "calls"):
+        return PropertyResult(name, "always", evidence.arm, Status.UNKNOWN, lost)
+    duplicates = [call for call in evidence.calls if call.duplicate]
+    cost = format_usd(sum(call.nano_usd for call in duplicates))
+    detail = f"{len(duplicates)} of {len(evidence.calls)} were, for {cost}"
+    return _always(name, evidence, held=not duplicates, detail=detail)
+
+
+def _nothing_of_the_kind(name: str, evidence: ArmEvidence) -> PropertyResult:
+    reason = "executions that come again are expected"
+    return PropertyResult(name, "always", evidence.arm, Status.NOT_APPLICABLE, reason)
 
 
 def expiries(evidence: ArmEvidence) -> dict[str, int]:

@@ -1,4 +1,8 @@
-"""Measures the runaway itself: which activities in flight ran again, how often, how fast."""
+"""Measures the runaway itself: which activities ran again, how often, how fast.
+
+After a blow these are the activities in flight at it; with nothing disrupted there is no such
+moment, and every activity of the whole observation is looked at.
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -22,10 +26,10 @@ _LEAST_ENDLESS = 2
 
 @dataclass(frozen=True, slots=True)
 class ActivityAgain:
-    """One activity that was in flight at the blow.
+    """One activity that was in flight at the blow, or ran more than once with nothing disrupted.
 
     Attributes:
-        again: executions that started after the blow.
+        again: executions that started after the blow, or after its first one.
         period_ms: mean time between two starts in the steady window; None below two starts.
         duration_ms: median time an execution took in the steady window; None when none ended.
         side_by_side: most executions of it that ran at the same time in the steady window.
@@ -43,9 +47,11 @@ class ActivityAgain:
 
 @dataclass(frozen=True, slots=True)
 class Redelivery:
-    """All activities in flight at the blow of one arm.
+    """What became of the activities of one arm.
 
     Attributes:
+        activities: those in flight at the blow; with nothing disrupted those executed again.
+        in_flight: how many were in flight at the blow, or when all workflows ran.
         period_ms: median of the activities' periods; None when none ran twice.
         expected_period_ms: max(1 s, duration), Dapr's constant failure policy.
         side_by_side: most executions of one activity at the same time. Above one, a late result
@@ -54,6 +60,7 @@ class Redelivery:
     """
 
     activities: tuple[ActivityAgain, ...]
+    in_flight: int
     kind: Again
     period_ms: float | None
     expected_period_ms: float | None
@@ -66,7 +73,7 @@ class Redelivery:
 
     @property
     def again(self) -> int:
-        """Return how many executions came after the blow."""
+        """Return how many executions came after the blow, or after the first ones."""
         return sum(a.again for a in self.activities)
 
 
@@ -90,18 +97,18 @@ def steady_window(evidence: ArmEvidence) -> tuple[int, int]:
 
 
 def measure(evidence: ArmEvidence) -> Redelivery:
-    """Return what became of each activity that was in flight at the blow."""
-    blow = evidence.disrupted.began_unix_ms
+    """Return what became of each activity that was in flight, or of each that ran again."""
     window = steady_window(evidence)
-    by_key: dict[tuple[str, str], list[Execution]] = defaultdict(list)
-    for execution in evidence.executions:
-        by_key[execution.key].append(execution)
-    keys = sorted(in_flight_at(evidence.executions, blow))
-    activities = tuple(_one(by_key[key], blow, window) for key in keys)
+    in_flight = in_flight_at(evidence.executions, evidence.disrupted.began_unix_ms)
+    again = executed_again(evidence)
+    first = {e.key: e for e in reversed(evidence.executions)}
+    keys = set(again) if evidence.scenario.disrupt == "none" else in_flight
+    activities = tuple(_one(first[key], again.get(key, []), window) for key in sorted(keys))
     periods = [a.period_ms for a in activities if a.period_ms is not None]
     durations = [a.duration_ms for a in activities if a.duration_ms is not None]
     return Redelivery(
         activities,
+        len(in_flight),
         _common([a.kind for a in activities]),
         median(periods) if periods else None,
         max(1000.0, median(durations)) if durations else None,
@@ -109,12 +116,32 @@ def measure(evidence: ArmEvidence) -> Redelivery:
     )
 
 
-def _one(runs: list[Execution], blow: int, window: tuple[int, int]) -> ActivityAgain:
-    first = runs[0]
+def executed_again(evidence: ArmEvidence) -> dict[tuple[str, str], list[Execution]]:
+    """Return the executions in the observation that came again, by activity, in order of time.
+
+    After a disruption that is what started after the blow; with nothing disrupted it is what
+    started after the first execution of its activity. An attempt that a workflow's own retry
+    policy makes has a task id of its own and is no execution of the same activity.
+    """
+    blow, until = evidence.disrupted.began_unix_ms, evidence.observed_until_unix_ms
+    undisrupted = evidence.scenario.disrupt == "none"
+    runs: dict[tuple[str, str], list[Execution]] = defaultdict(list)
+    for execution in sorted(evidence.executions, key=lambda e: e.started_unix_ms):
+        in_observation = execution.started_unix_ms <= until
+        if in_observation and (undisrupted or execution.started_unix_ms > blow):
+            runs[execution.key].append(execution)
+    first = 1 if undisrupted else 0
+    return {key: found[first:] for key, found in runs.items() if found[first:]}
+
+
+def followed(evidence: ArmEvidence) -> set[tuple[str, str]]:
+    """Return the keys worth a look: in flight at the blow, or with nothing disrupted ran again."""
+    keys = in_flight_at(evidence.executions, evidence.disrupted.began_unix_ms)
+    return keys | set(executed_again(evidence)) if evidence.scenario.disrupt == "none" else keys
+
+
+def _one(first: Execution, again: list[Execution], window: tuple[int, int]) -> ActivityAgain:
     since, until = window
-    again = sorted(
-        (e for e in runs if blow < e.started_unix_ms <= until), key=lambda e: e.started_unix_ms
-    )
     steady = [e for e in again if e.started_unix_ms >= since]
     starts = [e.started_unix_ms for e in steady]
     gaps = [later - earlier for earlier, later in pairwise(starts)]

@@ -78,7 +78,7 @@ def _rate_row(arm: ArmJudgement) -> dict[str, str]:
         "arm": arm.evidence.arm,
         "spent": format_usd(arm.evidence.spend.nano_usd),
         "limit": "none" if limit is None else format_usd(limit),
-        "in flight": str(len(seen.activities)),
+        "in flight": str(seen.in_flight),
         "endless": str(seen.endless),
         "executed again": str(seen.again),
         "one each": period,

@@ -134,7 +134,7 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
                 "calls": arm.evidence.spend.calls,
                 "duplicate_calls": arm.evidence.spend.duplicate_calls,
                 "refusals": arm.evidence.budget.refusals,
-                "activities_in_flight": len(arm.redelivery.activities),
+                "activities_in_flight": arm.redelivery.in_flight,
                 "activities_endless": arm.redelivery.endless,
                 "executions_after_blow": arm.redelivery.again,
                 "period_ms": arm.redelivery.period_ms,

@@ -119,9 +119,8 @@ def _surprises(judged: Sequence[ArmJudgement], expected: Again | None) -> list[s
         if _guard_stopped(arm.evidence):
             limit = format_usd(arm.evidence.limit_nano_usd or 0)
             surprises.append(f"arm {name}: stopped by its spending guard at {limit}")
-        # With nothing disrupted there may have been nothing in flight at that moment.
-        if seen.kind is not expected and seen.activities:
-            surprises.append(f"arm {name}: expected {expected}, saw {_seen_again(seen)}")
+        if seen.kind is not expected:
+            surprises.append(f"arm {name}: expected {expected}, saw {_seen_again(arm)}")
         elif expected is Again.ENDLESS and not keeps_pace(seen):
             surprises.append(
                 f"arm {name}: expected one execution per {_seconds(seen.expected_period_ms)}, "
@@ -152,10 +151,12 @@ def _guard_stopped(evidence: ArmEvidence) -> bool:
     return safety or evidence.load.exit_code == GUARD_EXIT_CODE
 
 
-def _seen_again(seen: Redelivery) -> str:
-    total = len(seen.activities)
-    counts = [f"{sum(1 for a in seen.activities if a.kind is k)} {k}" for k in Again]
-    return f"{', '.join(c for c in counts if not c.startswith('0 '))} of {total} in flight"
+def _seen_again(arm: ArmJudgement) -> str:
+    seen = arm.redelivery.activities
+    counts = {kind: sum(1 for a in seen if a.kind is kind) for kind in Again}
+    which = "executed again" if arm.evidence.scenario.disrupt == "none" else "in flight"
+    shown = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    return f"{shown or 'none'} of {len(seen)} {which}"
 
 
 def _counted(seen: Redelivery) -> str:
@@ -169,25 +170,30 @@ def _seconds(period_ms: float | None) -> str:
 
 def _sentence(judged: Sequence[ArmJudgement], outcome: Outcome) -> str:
     first = judged[0]
-    scenario, seen = first.evidence.scenario, first.redelivery
-    when = (
-        "while the state expired"
-        if scenario.disrupt == "none"
-        else f"at the {scenario.disrupt.replace('-', ' ')}"
-    )
-    head = f"On {first.evidence.runtime}, of {_counted(seen)} in flight {when}, "
+    what = f"On {first.evidence.runtime}, {_what_ran_again(first)}"
+    return what + "".join(_spending(arm, outcome) for arm in judged) + "."
+
+
+def _what_ran_again(arm: ArmJudgement) -> str:
+    seen, disrupt = arm.redelivery, arm.evidence.scenario.disrupt
+    if disrupt == "none" and seen.kind is Again.NEVER:
+        return "while the state expired, no activity ran again"
+    if disrupt == "none":
+        head, all_of_them, each = "while the state expired, ", f"{_counted(seen)} ", ""
+    else:
+        blow = disrupt.replace("-", " ")
+        head, all_of_them, each = f"of {_counted(seen)} in flight at the {blow}, ", "all ", "each "
     match seen.kind:
         case Again.ENDLESS:
             beside = f", {seen.side_by_side} side by side" if seen.side_by_side > 1 else ""
             pace = f"one execution per {_seconds(seen.period_ms)} each{beside}"
-            what = f"all ran again without end, {pace}"
+            return f"{head}{all_of_them}ran again without end, {pace}"
         case Again.ONCE:
-            what = "each ran exactly once more"
+            return f"{head}{each or all_of_them}ran exactly once more"
         case Again.NEVER:
-            what = "none ran again"
+            return f"{head}none ran again"
         case Again.MIXED:
-            what = f"the lab saw {_seen_again(seen)}"
-    return head + what + "".join(_spending(arm, outcome) for arm in judged) + "."
+            return f"{head}the lab saw {_seen_again(arm)}"
 
 
 def _spending(arm: ArmJudgement, outcome: Outcome) -> str:

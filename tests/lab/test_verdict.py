@@ -17,6 +17,7 @@ from tests.lab.evidence_builder import (
     activity,
     build,
     every,
+    execution,
     polls,
     workflow,
 )
@@ -115,6 +116,47 @@ def test_nothing_runs_again_when_nothing_was_disrupted() -> None:
     assert (verdict.outcome, verdict.exit_code) == (Outcome.NOT_REPRODUCED, ExitCode.AS_EXPECTED)
     named = statuses(verdict)["off", "an activity was in flight at the disruption"]
     assert named is Status.NOT_APPLICABLE
+
+
+def test_a_runaway_that_begins_after_the_load_is_seen_although_nothing_was_disrupted() -> None:
+    """With `none` any activity that comes again is unexpected, whenever it first began."""
+    later = [
+        {**execution(n, start, 2000, run), "execution_id": f"later-{n}"}
+        for n in (1, 2)
+        for run, start in enumerate(every(2010), 1)
+    ]
+    verdict = judge([build(activity(1, []) + activity(2, []) + later, scenario=NOT_LOST)])
+    assert (verdict.outcome, verdict.exit_code) == (Outcome.REPRODUCED, ExitCode.NOT_AS_EXPECTED)
+    named = statuses(verdict)
+    assert named["off", "no activity was executed again"] is Status.BROKEN
+    assert named["off", "no paid call was a duplicate"] is Status.BROKEN
+    assert "arm off: expected never, saw 2 endless of 2 executed again" in verdict.reasons
+    assert "while the state expired, 2 activities ran again without end" in verdict.sentence
+    assert verdict.arms[0].redelivery.in_flight == 2
+
+
+@pytest.mark.parametrize("at", [BLOW - 900, BLOW + 3000, UNTIL + 100])
+def test_one_execution_too_many_is_not_as_expected_when_nothing_was_disrupted(at: int) -> None:
+    """One activity executed twice, at any moment of the arm, is never exit code 0."""
+    verdict = judge([build(activity(1, [at]) + activity(2, []), scenario=NOT_LOST)])
+    assert verdict.exit_code is ExitCode.NOT_AS_EXPECTED
+    assert "1 of 2 activities were; executions too many: 1" in verdict.reasons[0]
+
+
+def test_a_duplicate_that_only_the_llm_noticed_is_not_as_expected() -> None:
+    """With `none` a paid duplicate breaks the run although the app saw no second execution."""
+    arm = build(activity(1, []) + activity(2, []), scenario=NOT_LOST)
+    calls = (arm.calls[0], arm.calls[1].model_copy(update={"duplicate": True}))
+    verdict = judge([arm.model_copy(update={"calls": calls})])
+    assert verdict.exit_code is ExitCode.NOT_AS_EXPECTED
+    assert "“no paid call was a duplicate” is broken: 1 of 2 were, for $0.024" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize("feed", ["calls", "executions"])
+def test_what_a_lossy_feed_might_hide_is_unknown_when_nothing_was_disrupted(feed: str) -> None:
+    """That nothing came again can't be told from a feed that lost entries."""
+    arm = build(activity(1, []), scenario=NOT_LOST, missing=(f"{feed}: 3 entries were lost",))
+    assert judge([arm]).exit_code is ExitCode.UNKNOWN
 
 
 def test_state_that_never_expired_makes_the_run_unknown() -> None:
