@@ -45,6 +45,7 @@ def evaluate(
         _none_again(evidence, expected),
         _none_duplicate(evidence, expected),
         _expired_while_running(evidence),
+        _went_on(evidence),
         _in_flight_at_blow(evidence, redelivery),
         _cap_tripped(evidence, expected),
     )
@@ -183,16 +184,16 @@ def expiries(evidence: ArmEvidence) -> dict[str, int]:
     """Return when state of a workflow was first seen gone while it had not finished.
 
     Gone means its first history row, which Redis expires first, or every key; it counts only when
-    the workflow had that state before and went on afterwards or never finished.
+    the workflow had that state before and went on afterwards or never finished. What is lost
+    after the observation is not counted: by then the lab itself has taken the engine away.
     """
     finished = {w.instance_id for w in evidence.workflows if w.app.finished}
-    last_start: dict[str, int] = {}
-    for execution in evidence.executions:
-        known = last_start.get(execution.instance, 0)
-        last_start[execution.instance] = max(known, execution.started_unix_ms)
+    last_start = _last_starts(evidence)
     had: set[str] = set()
     gone: dict[str, int] = {}
     for poll in evidence.keys:
+        if poll.t_unix_ms > evidence.observed_until_unix_ms:
+            break
         for instance in had - poll.with_first_row - gone.keys():
             went_on = last_start.get(instance, 0) > poll.t_unix_ms
             if went_on or instance not in finished:
@@ -201,11 +202,34 @@ def expiries(evidence: ArmEvidence) -> dict[str, int]:
     return gone
 
 
+def _last_starts(evidence: ArmEvidence) -> dict[str, int]:
+    """Return when each workflow's last execution in the observation started."""
+    last: dict[str, int] = {}
+    for execution in evidence.executions:
+        if execution.started_unix_ms <= evidence.observed_until_unix_ms:
+            known = last.get(execution.instance, 0)
+            last[execution.instance] = max(known, execution.started_unix_ms)
+    return last
+
+
 def _expired_while_running(evidence: ArmEvidence) -> PropertyResult:
     gone = expiries(evidence)
     detail = f"{len(gone)} of {len(evidence.workflows)} workflows lost state before they finished"
     name = "state expired while a workflow ran"
     return _sometimes(name, evidence, happened=bool(gone), detail=detail)
+
+
+def _went_on(evidence: ArmEvidence) -> PropertyResult:
+    name = "a workflow went on after its state had expired"
+    if evidence.scenario.disrupt != "none":
+        reason = "the engine was disrupted"
+        return PropertyResult(name, "sometimes", evidence.arm, Status.NOT_APPLICABLE, reason)
+    if lost := _lost(evidence, "executions"):
+        return PropertyResult(name, "sometimes", evidence.arm, Status.UNKNOWN, lost)
+    gone, last_start = expiries(evidence), _last_starts(evidence)
+    went_on = [i for i, at in gone.items() if last_start.get(i, 0) > at]
+    detail = f"{len(went_on)} of {len(gone)} that lost state executed an activity after it"
+    return _sometimes(name, evidence, happened=bool(went_on), detail=detail)
 
 
 def _in_flight_at_blow(evidence: ArmEvidence, redelivery: Redelivery) -> PropertyResult:

@@ -43,6 +43,14 @@ def activity(
     return runs
 
 
+def going_on(n: int) -> list[dict[str, Any]]:
+    """Return one execution each of the steps that the n-th workflow takes until the end."""
+    return [
+        {**execution(n, start, 2000, 1), "task_id": step, "execution_id": f"step-{n}-{step}"}
+        for step, start in enumerate(range(BLOW + 1500, UNTIL, 2500), 4)
+    ]
+
+
 def every(period_ms: int, since: int = FIRST_AGAIN, until: int = UNTIL) -> list[int]:
     """Return starts at a steady pace."""
     return list(range(since, until, period_ms))

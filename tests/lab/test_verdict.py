@@ -18,12 +18,19 @@ from tests.lab.evidence_builder import (
     build,
     every,
     execution,
+    going_on,
     polls,
     workflow,
 )
 
 NOT_LOST = {"disrupt": "none"}
 FIXED = {"profile": "1.18.3"}
+
+
+def undisturbed(*more: dict[str, Any], **changes: Any) -> ArmEvidence:
+    """Return what `none` shall look like: state expires, the workflows go on, nothing twice."""
+    runs = [*activity(1, []), *activity(2, []), *going_on(1), *going_on(2), *more]
+    return build(runs, scenario=NOT_LOST, first_again_unix_ms=None, **changes)
 
 
 def endless_off(**changes: Any) -> ArmEvidence:
@@ -112,8 +119,9 @@ def test_an_endless_redelivery_that_is_too_slow_is_not_as_expected() -> None:
 
 def test_nothing_runs_again_when_nothing_was_disrupted() -> None:
     """With `none` expiry alone makes no activity run again, on a vulnerable version too."""
-    verdict = judge([build(activity(1, []) + activity(2, []), scenario=NOT_LOST)])
+    verdict = judge([undisturbed()])
     assert (verdict.outcome, verdict.exit_code) == (Outcome.NOT_REPRODUCED, ExitCode.AS_EXPECTED)
+    assert "while the state expired, no activity ran again" in verdict.sentence
     named = statuses(verdict)["off", "an activity was in flight at the disruption"]
     assert named is Status.NOT_APPLICABLE
 
@@ -125,7 +133,7 @@ def test_a_runaway_that_begins_after_the_load_is_seen_although_nothing_was_disru
         for n in (1, 2)
         for run, start in enumerate(every(2010), 1)
     ]
-    verdict = judge([build(activity(1, []) + activity(2, []) + later, scenario=NOT_LOST)])
+    verdict = judge([undisturbed(*later)])
     assert (verdict.outcome, verdict.exit_code) == (Outcome.REPRODUCED, ExitCode.NOT_AS_EXPECTED)
     named = statuses(verdict)
     assert named["off", "no activity was executed again"] is Status.BROKEN
@@ -138,25 +146,45 @@ def test_a_runaway_that_begins_after_the_load_is_seen_although_nothing_was_disru
 @pytest.mark.parametrize("at", [BLOW - 900, BLOW + 3000, UNTIL + 100])
 def test_one_execution_too_many_is_not_as_expected_when_nothing_was_disrupted(at: int) -> None:
     """One activity executed twice, at any moment of the arm, is never exit code 0."""
-    verdict = judge([build(activity(1, [at]) + activity(2, []), scenario=NOT_LOST)])
+    verdict = judge([undisturbed(execution(1, at, 2000, 2))])
     assert verdict.exit_code is ExitCode.NOT_AS_EXPECTED
-    assert "1 of 2 activities were; executions too many: 1" in verdict.reasons[0]
+    assert "1 of 32 activities were; executions too many: 1" in verdict.reasons[0]
 
 
 def test_a_duplicate_that_only_the_llm_noticed_is_not_as_expected() -> None:
     """With `none` a paid duplicate breaks the run although the app saw no second execution."""
-    arm = build(activity(1, []) + activity(2, []), scenario=NOT_LOST)
-    calls = (arm.calls[0], arm.calls[1].model_copy(update={"duplicate": True}))
+    arm = undisturbed()
+    calls = (*arm.calls[:-1], arm.calls[-1].model_copy(update={"duplicate": True}))
     verdict = judge([arm.model_copy(update={"calls": calls})])
     assert verdict.exit_code is ExitCode.NOT_AS_EXPECTED
-    assert "“no paid call was a duplicate” is broken: 1 of 2 were, for $0.024" in verdict.reasons[0]
+    assert (
+        "“no paid call was a duplicate” is broken: 1 of 32 were, for $0.024" in verdict.reasons[0]
+    )
 
 
 @pytest.mark.parametrize("feed", ["calls", "executions"])
 def test_what_a_lossy_feed_might_hide_is_unknown_when_nothing_was_disrupted(feed: str) -> None:
     """That nothing came again can't be told from a feed that lost entries."""
-    arm = build(activity(1, []), scenario=NOT_LOST, missing=(f"{feed}: 3 entries were lost",))
+    arm = undisturbed(missing=(f"{feed}: 3 entries were lost",))
     assert judge([arm]).exit_code is ExitCode.UNKNOWN
+
+
+def test_an_engine_that_stood_still_is_unknown_when_nothing_was_disrupted() -> None:
+    """That nothing ran again says nothing when nothing ran at all after the expiry."""
+    dead = build(activity(1, []) + activity(2, []), scenario=NOT_LOST, first_again_unix_ms=None)
+    verdict = judge([dead])
+    assert (verdict.outcome, verdict.exit_code) == (Outcome.UNKNOWN, ExitCode.UNKNOWN)
+    assert "0 of 2 that lost state executed an activity after it" in verdict.reasons[0]
+
+
+def test_state_that_expired_after_the_observation_does_not_count() -> None:
+    """Once the lab has taken the engine away for the draining, expiry proves nothing."""
+    before, after = polls(2)
+    late = [before, {**after, "t_unix_ms": UNTIL + 1}]
+    runs = execution(1, UNTIL + 500, 2000, 1)
+    verdict = judge([undisturbed({**runs, "execution_id": "queued"}, keys=late)])
+    assert (verdict.outcome, verdict.exit_code) == (Outcome.UNKNOWN, ExitCode.UNKNOWN)
+    assert "state expired while a workflow ran" in verdict.reasons[0]
 
 
 def test_state_that_never_expired_makes_the_run_unknown() -> None:
