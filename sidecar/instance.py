@@ -27,7 +27,7 @@ class Instance:
         inbox: Events that have been acknowledged and that no turn has processed.
         history: What the turns have made of the earlier ones.
         custom_status: What the workflow says of itself; None before it said anything.
-        generation: Starts at 1, grows with each continue-as-new.
+        generation: Starts at 1, grows with each continue-as-new and each new start of an id.
     """
 
     inbox: tuple[HistoryEvent, ...] = ()
@@ -45,6 +45,11 @@ class Instance:
         if answer is None:
             return False
         return any(answers(each) == answer for each in (*self.inbox, *self.history))
+
+
+def begun(started: HistoryEvent, old: Instance | None) -> Instance:
+    """Return a new instance; what still runs for the `old` one is of an earlier generation."""
+    return Instance(inbox=(started,), generation=1 if old is None else old.generation + 1)
 
 
 def last(history: Sequence[HistoryEvent], *kinds: str) -> HistoryEvent | None:

@@ -5,7 +5,6 @@ execution it answers. An item whose worker goes away fails with ExecutionAborted
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable
 from typing import Any, Generic, TypeVar
 
@@ -34,14 +33,17 @@ class Worker:
 
 
 class _Pending(Generic[_Key, _Answer]):
-    """Items that wait for their answer, oldest first for each key."""
+    """Items that wait for their answer, oldest first for each key; the newest is answered first.
+
+    In Dapr a newer item takes the older one's place, which then waits for ever.
+    """
 
     def __init__(self) -> None:
-        self._waiting: dict[_Key, deque[asyncio.Future[_Answer]]] = {}
+        self._waiting: dict[_Key, list[asyncio.Future[_Answer]]] = {}
 
     def add(self, key: _Key) -> asyncio.Future[_Answer]:
         future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(key, deque()).append(future)
+        self._waiting.setdefault(key, []).append(future)
         return future
 
     def remove(self, key: _Key, future: asyncio.Future[_Answer]) -> None:
@@ -52,7 +54,7 @@ class _Pending(Generic[_Key, _Answer]):
                 del self._waiting[key]
 
     def answer(self, key: _Key, answer: _Answer) -> bool:
-        for future in self._waiting.get(key, ()):
+        for future in reversed(self._waiting.get(key, ())):
             if not future.done():
                 future.set_result(answer)
                 self.remove(key, future)

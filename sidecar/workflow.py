@@ -19,7 +19,7 @@ from sidecar.errors import (
     InstanceNotFoundError,
     NotCompletedError,
 )
-from sidecar.instance import Instance, completion, start
+from sidecar.instance import Instance, begun, completion, start
 from sidecar.jobs import Jobs, carried_event, carried_timer
 from sidecar.names import EVENT_JOB, START_JOB, TIMER_JOB
 from sidecar.profiles import Profile
@@ -93,7 +93,7 @@ class WorkflowActor:
         if state is not None and completion(state.history) is None:
             raise InstanceActiveError(self.instance_id)
         await self._around.jobs.wake(self.instance_id, START_JOB, due=due)
-        new = Instance(inbox=(started,))
+        new = begun(started, state)
         await self._saving(self._around.store.save_new(self.instance_id, new), new)
 
     async def add_event(
@@ -198,7 +198,7 @@ class WorkflowActor:
                     f"No workflow state found for actor '{self.instance_id}', terminating execution"
                 )
             return state
-        new = Instance(inbox=(started,))
+        new = begun(started, state)
         await self._saving(self._around.store.save_new(self.instance_id, new), new)
         return new
 

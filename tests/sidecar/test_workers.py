@@ -52,6 +52,19 @@ async def test_an_answer_is_matched_by_instance_and_task_alone() -> None:
     assert not workers.activity_done(pb.ActivityResponse(instanceId="a", taskId=1))
 
 
+async def test_an_answer_goes_to_whoever_began_to_wait_last() -> None:
+    """As in Dapr, whose newer execution takes the older's place; what is left goes to the older."""
+    workers = _workers()
+    workers.connect()
+    older, newer = (asyncio.create_task(workers.run_activity(_activity("a", 1))) for _ in range(2))
+    await asyncio.sleep(0)
+    for result in ("new", "old"):
+        response = pb.ActivityResponse(instanceId="a", taskId=1)
+        response.result.value = result
+        assert workers.activity_done(response)
+    assert ((await newer).result.value, (await older).result.value) == ("new", "old")
+
+
 async def test_a_worker_that_goes_fails_what_it_had_in_hand() -> None:
     """Only its own items fail; the other worker's are still waited for."""
     workers = _workers()

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+from sidecar.protos import BackendWorkflowStateMetadata
 from tests.sidecar import traces
 from tests.sidecar.conftest import PROFILES
 from tests.sidecar.scenarios import finish, start
@@ -128,6 +130,37 @@ def test_a_workflow_survives_the_loss_of_its_app(
     assert done.stack.logged("rapp: aborting activity execution (::1)") == 1
     aborted = "rapp::1::1: execution failed with a recoverable error and will be retried later: "
     assert done.stack.logged(f"{aborted}execution aborted") == 1
+
+
+def _generation(stack: Stack, instance: str) -> int:
+    data: Any = stack.redis.hget(stack.key(instance, "metadata"), "data")
+    return BackendWorkflowStateMetadata.FromString(data).generation
+
+
+def test_a_new_start_is_not_answered_by_its_predecessors_activity(
+    played: Mapping[str, Stack], profile: str
+) -> None:
+    """What still runs is of an earlier generation: it is not waited for, and its result dropped."""
+    stack = played[profile]
+    start(stack, "child", "reused", {"i": 111, "sleep": 8})
+    _until_it_runs(stack, "reused")
+    stack.client.terminate_workflow("reused")
+    assert finish(stack, "reused").runtime_status.name == "TERMINATED"
+    start(stack, "child", "reused", {"i": 222})
+    assert finish(stack, "reused").serialized_output == '{"child": {"i": 222}}'
+    assert len(stack.executions("reused", "end")) == 1
+    assert _generation(stack, "reused") == 2
+
+
+def test_a_child_that_is_started_anew_is_of_the_next_generation(
+    played: Mapping[str, Stack], profile: str
+) -> None:
+    """A parent that runs again under its id starts its child of a fixed id again."""
+    stack = played[profile]
+    for generation in (1, 2):
+        start(stack, "parent", "reused-parent", {"sleep": 0})
+        assert finish(stack, "reused-parent").runtime_status.name == "COMPLETED"
+        assert _generation(stack, "reused-parent-kid") == generation
 
 
 def test_the_turns_of_a_restarted_workflow_are_the_recorded_ones(
