@@ -17,11 +17,13 @@ STEADY_MS = 10_000
 _STEADY_EXECUTIONS = 4
 # An execution that ended this soon after the blow may have told the engine just before it.
 _EDGE_MS = 50
-# An endless activity missed at most this many periods when the observation ended.
+# As one alone is what the fixed versions do, and a second one may still come to an end.
+_LEAST_ENDLESS = 3
+# An endless activity missed at most this many periods when the observation ended, and was never
+# silent for more than a third of the time since it first came again.
 _MISSED_PERIODS = 3
 _SLACK_MS = 2_000
-# Two or more, as one alone is what the fixed versions do.
-_LEAST_ENDLESS = 2
+_SILENT_SHARE = 1 / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ def _one(first: Execution, again: list[Execution], window: tuple[int, int]) -> A
         first.execution_id,
         first.task_id,
         len(again),
-        _kind(again, until, period),
+        _kind(again, until),
         period,
         median(durations) if durations else None,
         most_at_once(steady),
@@ -167,15 +169,16 @@ def most_at_once(executions: Sequence[Execution]) -> int:
     return max(accumulate(step for _, step in sorted(steps)), default=0)
 
 
-def _kind(again: list[Execution], until: int, period_ms: float | None) -> Again:
-    if not again:
-        return Again.NEVER
-    if len(again) < _LEAST_ENDLESS:
-        return Again.ONCE
-    last_ended = max(e.ended_unix_ms for e in again)
-    lasting = max(period_ms or 0, *(e.ended_unix_ms - e.started_unix_ms for e in again))
-    still_going = last_ended >= until - _MISSED_PERIODS * max(1000, lasting) - _SLACK_MS
-    return Again.ENDLESS if still_going else Again.MIXED
+def _kind(again: list[Execution], until: int) -> Again:
+    if len(again) <= 1:
+        return Again.ONCE if again else Again.NEVER
+    usual_ms = max(1000, median(e.ended_unix_ms - e.started_unix_ms for e in again))
+    allowed_ms = min(
+        _MISSED_PERIODS * usual_ms + _SLACK_MS,
+        _SILENT_SHARE * (until - again[0].started_unix_ms),
+    )
+    still_going = until - again[-1].started_unix_ms <= allowed_ms
+    return Again.ENDLESS if still_going and len(again) >= _LEAST_ENDLESS else Again.MIXED
 
 
 def _common(kinds: list[Again]) -> Again:

@@ -49,8 +49,10 @@ def _profile(value: object) -> str:
     return str(value)
 
 
-# In an observation as long as two executions an endless activity begins at least once more.
-_LEAST_EXECUTIONS = 2
+# Time for three executions that come again, and then for a silence that is longer than the third
+# of the observation which an endless activity may be silent, with what a late scheduler adds.
+_LEAST_EXECUTIONS = 5
+_LATE_S = 2
 Arm = Annotated[ArmName, BeforeValidator(_arm)]
 Money = Annotated[str, BeforeValidator(_money)]
 
@@ -106,11 +108,11 @@ class Scenario(BaseModel):
             raise ValueError("arms: each arm may be named once")
         if parse_usd(self.cap_usd) >= parse_usd(self.safety_cap_usd):
             raise ValueError("safety_cap_usd: must be above cap_usd")
-        least_s = _LEAST_EXECUTIONS * max(1.0, self.call_s)
+        least_s = _LEAST_EXECUTIONS * max(1.0, self.call_s) + _LATE_S
         if self.observe_s < least_s:
             raise ValueError(
                 f"observe_s: must be at least {least_s:g} with calls of {self.call_s:g} s, "
-                "or one more execution can't be told from a runaway"
+                "or a few more executions can't be told from a runaway"
             )
         return self
 

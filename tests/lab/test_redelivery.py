@@ -23,6 +23,40 @@ def test_what_stopped_long_before_the_end_is_not_endless(starts: list[int]) -> N
     assert seen.kind is Again.MIXED
 
 
+@given(
+    call_ms=st.integers(100, 600_000),
+    few=st.integers(1, 3),
+    lateness=st.floats(1, 1.3),
+)
+def test_a_few_executions_and_then_silence_are_never_endless(
+    call_ms: int, few: int, lateness: float
+) -> None:
+    """In the shortest observation that a scenario may ask for, up to three are no runaway."""
+    pace_ms = max(1000, call_ms)
+    starts = [FIRST_AGAIN + round(n * pace_ms * lateness) for n in range(few)]
+    until = FIRST_AGAIN + 5 * pace_ms + 2000
+    runs = activity(1, starts, duration_ms=call_ms)
+    seen = measure(build(runs, workflows=1, observed_until_unix_ms=until))
+    assert seen.kind is (Again.ONCE if few == 1 else Again.MIXED)
+
+
+@given(call_ms=st.integers(100, 600_000), lateness=st.floats(1, 1.3))
+def test_a_runaway_is_endless_in_the_shortest_observation(call_ms: int, lateness: float) -> None:
+    """The shortest observation that a scenario may ask for is long enough to tell it."""
+    pace_ms = max(1000, call_ms)
+    until = FIRST_AGAIN + 5 * pace_ms + 2000
+    starts = every(round(pace_ms * lateness), until=until)
+    runs = activity(1, starts, duration_ms=call_ms)
+    seen = measure(build(runs, workflows=1, observed_until_unix_ms=until))
+    assert seen.kind is Again.ENDLESS
+
+
+def test_two_long_executions_and_then_silence_are_not_endless() -> None:
+    """Two ten-second executions in 25 s are no runaway, however short the silence after them."""
+    runs = activity(1, [FIRST_AGAIN, FIRST_AGAIN + 10_000], duration_ms=10_000)
+    assert measure(build(runs, workflows=1)).kind is Again.MIXED
+
+
 @given(n=st.integers(1, 20))
 def test_the_catch_up_burst_does_not_count_as_the_pace(n: int) -> None:
     """Executions back to back at first, then one a second: the period is the second."""

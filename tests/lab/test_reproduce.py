@@ -21,7 +21,7 @@ workflows: 2
 start_rate_per_s: 10
 call_s: 1
 ttl_s: 2
-observe_s: 6
+observe_s: 9
 input: {steps: 30, pause_s: 0.2, prompt_tokens: 100, max_tokens: 100}
 cap_usd: "0.10"
 arms: [cap]

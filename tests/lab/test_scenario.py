@@ -88,10 +88,16 @@ def test_a_safety_stop_below_the_cap_is_refused() -> None:
     assert "safety_cap_usd" in problems_of("demo", cap_usd="1000")[0]
 
 
-def test_an_observation_too_short_to_tell_is_refused() -> None:
-    """Once more and for ever look alike until two executions' time has passed."""
-    (problem,) = problems_of("demo", observe_s="3")
-    assert "observe_s: must be at least 4 with calls of 2 s" in problem
+@pytest.mark.parametrize(("call_s", "least_s"), [("0.1", 7), ("2", 12), ("10", 52)])
+def test_an_observation_too_short_to_tell_is_refused(
+    tmp_path: Path, call_s: str, least_s: int
+) -> None:
+    """A few more and for ever look alike until five executions' time and 2 s have passed."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"call_s: {call_s}\n")
+    (problem,) = problems_of(str(path), observe_s=f"{least_s - 0.1}")
+    assert f"observe_s: must be at least {least_s} with calls of {call_s} s" in problem
+    assert load_scenario(str(path), {"observe_s": str(least_s)}, FLAGS).observe_s == least_s
 
 
 def test_a_scenario_survives_its_own_yaml() -> None:
