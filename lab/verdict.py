@@ -103,7 +103,7 @@ def _unknown_reasons(judged: Sequence[ArmJudgement], expected: Again | None) -> 
 
 
 def _outcome(judged: Sequence[ArmJudgement]) -> Outcome:
-    ran_away = all(arm.redelivery.endless > 0 for arm in judged)
+    ran_away = any(arm.redelivery.endless > 0 for arm in judged)
     return Outcome.REPRODUCED if ran_away else Outcome.NOT_REPRODUCED
 
 
@@ -170,7 +170,13 @@ def _seconds(period_ms: float | None) -> str:
 
 def _sentence(judged: Sequence[ArmJudgement], outcome: Outcome) -> str:
     first = judged[0]
-    what = f"On {first.evidence.runtime}, {_what_ran_again(first)}"
+    agree = len({arm.redelivery.kind for arm in judged}) == 1
+    seen = (
+        _what_ran_again(first)
+        if agree
+        else "; ".join(f"in arm {arm.evidence.arm} {_what_ran_again(arm)}" for arm in judged)
+    )
+    what = f"On {first.evidence.runtime}, {seen}"
     return what + "".join(_spending(arm, outcome) for arm in judged) + "."
 
 

@@ -110,6 +110,25 @@ def test_one_activity_that_stopped_among_endless_ones_is_not_as_expected() -> No
     assert verdict.reasons == ("arm off: expected endless, saw 1 endless, 1 once of 2 in flight",)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_runaway_in_one_arm_is_a_runaway(reverse: bool) -> None:
+    """One arm without end makes it REPRODUCED; that the other stopped is said, with exit code 1."""
+    twice = [FIRST_AGAIN, FIRST_AGAIN + 1000]
+    stopped = build(
+        activity(1, twice, refused_from=FIRST_AGAIN) + activity(2, twice, refused_from=FIRST_AGAIN),
+        arm="cap",
+    )
+    arms = [stopped, endless_off()] if reverse else [endless_off(), stopped]
+    verdict = judge(arms)
+    assert (verdict.outcome, verdict.exit_code) == (Outcome.REPRODUCED, ExitCode.NOT_AS_EXPECTED)
+    assert verdict.reasons == ("arm cap: expected endless, saw 2 mixed of 2 in flight",)
+    for text in (
+        "in arm off of 2 activities in flight at the sidecar kill, all ran again without end",
+        "in arm cap of 2 activities in flight at the sidecar kill, the lab saw 2 mixed of 2",
+    ):
+        assert text in verdict.sentence
+
+
 def test_an_endless_redelivery_that_is_too_slow_is_not_as_expected() -> None:
     """One execution per 3 s of a 2-s activity is slower than the retry policy allows."""
     verdict = judge([build(activity(1, every(3000)) + activity(2, every(3000)))])
