@@ -170,6 +170,7 @@ class PriceBook:
         if info is None:
             return UnpricedModelError(model, "it is not in the price snapshot")
         try:
+            _refuse_searches(model, info)
             return _unit_price(_prices_on(info, self._day))
         except _UnusablePriceError as error:
             return UnpricedModelError(model, str(error))
@@ -187,9 +188,13 @@ def _find_model(model: str) -> ModelInfo | None:
     return None
 
 
-def _prices_on(info: ModelInfo, day: int) -> ModelPrice:
-    if "search" in info.id:
+def _refuse_searches(model: str, info: ModelInfo) -> None:
+    # The snapshot lists some of these names under the model that does not search.
+    if "search" in model.lower() or "search" in info.id:
         raise _UnusablePriceError("each of its calls is also charged for web searches")
+
+
+def _prices_on(info: ModelInfo, day: int) -> ModelPrice:
     if isinstance(info.prices, list) and _by_time_of_day(info.prices):
         raise _UnusablePriceError("its price depends on the time of day")
     return info.get_prices(datetime.fromtimestamp(day * SECONDS_PER_DAY, UTC))

@@ -19,6 +19,26 @@ from pydantic_core import PydanticCustomError, to_json
 from metering.chat.wire import JsonObject, WireModel
 from metering.errors import ChatRequestError, UncountableContentError
 
+_FREE_FIELDS: Final = frozenset(
+    {
+        *("function_call", "logit_bias", "metadata", "parallel_tool_calls", "prompt_cache_key"),
+        *("prompt_cache_options", "prompt_cache_retention", "reasoning_effort"),
+        *("safety_identifier", "store", "tool_choice", "verbosity"),
+        *("min_p", "repetition_penalty", "top_k"),
+    }
+)
+"""Fields, beside those of `ChatRequest`, that change no price: a worst case has cache writes."""
+
+_FREE_MESSAGE_FIELDS: Final = frozenset(
+    {
+        *("annotations", "function_call", "reasoning_content", "refusal", "tool_call_id"),
+        "tool_calls",
+    }
+)
+"""Fields, beside those of `ChatMessage`, whose cost is their own text."""
+
+_FREE_PART_FIELDS: Final = frozenset({"cache_control", "prompt_cache_breakpoint"})
+
 _TAG_TEXT: Final = "<text>"
 _TAG_LIST: Final = "<list>"
 
@@ -105,6 +125,17 @@ class ChatMessage(WireModel):
             if value is not None:
                 yield value if isinstance(value, str) else to_json(value).decode()
 
+    def unpriced_fields(self) -> Iterator[str]:
+        """Name the fields that may cost more than their text; those of other parts are left out.
+
+        `texts` refuses parts that are not text.
+        """
+        yield from _unknown(self, _FREE_MESSAGE_FIELDS)
+        for index, part in enumerate(self.content if isinstance(self.content, list) else ()):
+            if part.type in {"text", "refusal"}:
+                for name in _unknown(part, _FREE_PART_FIELDS):
+                    yield f"content.{index}.{name}"
+
 
 class StreamOptions(WireModel):
     """Options of a streamed answer."""
@@ -169,19 +200,32 @@ class ChatRequest(WireModel):
         """Name what this request asks for that costs more than its text tokens say.
 
         A price book knows text tokens at the standard tier; the rest (audio, web search, faster
-        or slower tiers, predicted output) is charged by rules that it does not know.
+        or slower tiers, predicted output) is charged by rules that it does not know. So a field
+        is named unless it is known to cost nothing of its own; one that is null asks for nothing.
         """
-        extra = self.model_extra or {}
-        found = [
-            name
-            for name in ("audio", "web_search_options", "prediction")
-            if extra.get(name) is not None
-        ]
+        found = _unknown(self, _FREE_FIELDS)
+        if _names_a_hosted_tool((self.model_extra or {}).get("tool_choice")):
+            found.append("tool_choice")
+        for index, tool in enumerate(self.tools or ()):
+            if tool.get("type") != "function":
+                found.append(f"tools.{index}")
         if self.modalities and set(self.modalities) != {"text"}:
             found.append("modalities")
         if self.service_tier not in {None, "auto", "default"}:
             found.append("service_tier")
+        for index, message in enumerate(self.messages):
+            found += [f"messages.{index}.{name}" for name in message.unpriced_fields()]
         return found
+
+
+def _unknown(model: WireModel, free: frozenset[str]) -> list[str]:
+    """Name the fields that neither the model nor the list knows, and that are not null."""
+    extra = model.model_extra or {}
+    return [name for name, value in extra.items() if value is not None and name not in free]
+
+
+def _names_a_hosted_tool(choice: Any) -> bool:
+    return isinstance(choice, dict) and choice.get("type") not in {"function", "allowed_tools"}
 
 
 def parse_chat_request(body: bytes | str) -> ChatRequest:

@@ -44,14 +44,14 @@ def test_an_answer_says_what_it_cost(gateway: RunningGateway) -> None:
 
 
 def test_the_provider_sees_the_caller_and_a_bounded_request(gateway: RunningGateway) -> None:
-    """Identity, key and unknown fields are forwarded; a missing limit is filled in."""
-    request = gateway.request(max_tokens=None, seed=7, extra={"deep": [1, 2.5]})
+    """Identity, key and further fields are forwarded; a missing limit is filled in."""
+    request = gateway.request(max_tokens=None, seed=7, metadata={"deep": [1, 2.5]})
     request["headers"] |= {"Authorization": "Bearer k", "Idempotency-Key": "i-1:e:1:1"}
     assert gateway.http.post(**request).status_code == 200
     (call,) = gateway.provider.ledger(gateway.app)["calls"]
     assert call["body"]["max_tokens"] == 1024
     assert call["body"]["seed"] == 7
-    assert call["body"]["extra"] == {"deep": [1, 2.5]}
+    assert call["body"]["metadata"] == {"deep": [1, 2.5]}
     assert call["headers"]["X-Workflow-Instance"] == gateway.instance
     assert call["headers"]["Authorization"] == "Bearer k"
     assert call["headers"]["Idempotency-Key"] == "i-1:e:1:1"

@@ -107,6 +107,72 @@ def test_what_text_tokens_do_not_pay_for_is_named(
     assert found == features
 
 
+@pytest.mark.parametrize(
+    ("fields", "features"),
+    [
+        ({"search_parameters": {"mode": "on"}}, ["search_parameters"]),
+        ({"extra_body": {}, "plugins": [{"id": "web"}]}, ["extra_body", "plugins"]),
+        ({"models": ["gpt-4", "gpt-4.5-preview"]}, ["models"]),
+        ({"tools": [{"type": "function"}, {"type": "web_search"}]}, ["tools.1"]),
+        ({"tools": [{"function": {"name": "f"}}]}, ["tools.0"]),
+        ({"tool_choice": {"type": "web_search"}}, ["tool_choice"]),
+        (
+            {"messages": [{"role": "assistant", "audio": {"id": "a"}}]},
+            ["messages.0.audio"],
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "", "x": 1}]}]},
+            ["messages.0.content.0.x"],
+        ),
+    ],
+)
+def test_what_nobody_knows_the_price_of_is_named(
+    fields: dict[str, object], features: list[str]
+) -> None:
+    """A field that is not known to cost nothing may cost anything."""
+    found = parse_chat_request(encode_json({**_HELLO, **fields})).unpriced_features()
+    assert found == features
+
+
+def test_ordinary_fields_cost_nothing_of_their_own() -> None:
+    """OpenAI's text fields, a conversation with tools, and whatever is null are let through."""
+    called = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    ordinary = {
+        "messages": [
+            {"role": "system", "content": "s", "name": "n"},
+            {"role": "user", "content": [{"type": "text", "text": "hi"}]},
+            {"role": "assistant", "tool_calls": [called], "refusal": None, "audio": None},
+            {"role": "tool", "tool_call_id": "1", "content": "ok"},
+        ],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **dict.fromkeys(("temperature", "top_p", "presence_penalty", "frequency_penalty"), 0.5),
+        "max_completion_tokens": 5,
+        "n": 2,
+        "seed": 1,
+        "user": "u",
+        "stop": ["x"],
+        "logprobs": True,
+        "top_logprobs": 2,
+        "logit_bias": {"5": 1},
+        "metadata": {"a": "b"},
+        "store": True,
+        "response_format": {"type": "text"},
+        "tools": [{"type": "function", "function": {"name": "f"}}],
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+        "parallel_tool_calls": False,
+        "reasoning_effort": "low",
+        "verbosity": "low",
+        "safety_identifier": "s",
+        "prompt_cache_key": "k",
+        "service_tier": "default",
+        "modalities": ["text"],
+        "web_search_options": None,
+        "plugins": None,
+    }
+    assert parse_chat_request(encode_json({**_HELLO, **ordinary})).unpriced_features() == []
+
+
 def test_tools_and_formats_are_part_of_the_prompt() -> None:
     """Their JSON counts towards the prompt's bound."""
     body = {**_HELLO, "tools": [{"type": "function"}], "response_format": {"type": "text"}}

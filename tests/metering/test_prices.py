@@ -112,6 +112,8 @@ def test_rounding_moves_a_sum_by_at_most_half_a_nano_dollar_a_call(
         ("deepseek-chat", "time of day"),
         ("whisper-1", "audio_hours"),
         ("gpt-4o-search-preview", "web searches"),
+        ("gpt-4o-mini-search-preview", "web searches"),
+        ("GPT-4o-mini-Search-preview-2025-03-11", "web searches"),
         ("mistral-nemo:free", "no input_mtok"),
     ],
 )
