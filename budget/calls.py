@@ -4,6 +4,7 @@ The body that goes upstream is written anew from the one that was priced, so tha
 of it (a repeated field, say) can make it dearer than its reservation.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -115,10 +116,24 @@ def _output_limit(request: ChatRequest, prices: PriceBook, default: int) -> int:
     return limit if window is None else min(limit, window)
 
 
+_REFUSES_MAX_TOKENS: Final = re.compile(r"(?:ft:)?(?:gpt-[5-9]|o[134])")
+"""OpenAI's reasoning models answer `max_tokens` with an error, `max_completion_tokens` never."""
+
+
+def _limit_name(request: ChatRequest) -> str:
+    """Return the name under which the caller gave a limit, or one that its model takes."""
+    if request.max_tokens is not None:
+        return "max_tokens"
+    is_newer = _REFUSES_MAX_TOKENS.match(request.model.lower()) is not None
+    is_given = request.max_completion_tokens is not None
+    return "max_completion_tokens" if is_newer or is_given else "max_tokens"
+
+
 def _forwarded(body: bytes, request: ChatRequest, max_tokens: int) -> bytes:
     document = decode_json(body)
-    given = "max_completion_tokens" if request.max_completion_tokens is not None else "max_tokens"
-    document[given] = max_tokens
+    for name in ("max_tokens", "max_completion_tokens"):
+        document.pop(name, None)
+    document[_limit_name(request)] = max_tokens
     if request.stream:
         document["stream_options"] = {
             **(document.get("stream_options") or {}),

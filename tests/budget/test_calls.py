@@ -33,6 +33,7 @@ def test_the_worst_case_is_worked_out_by_hand() -> None:
         ({"max_tokens": 7}, {"max_tokens": 7}),
         ({"max_completion_tokens": 7}, {"max_completion_tokens": 7}),
         ({"max_tokens": 10_000_000}, {"max_tokens": 8192}),
+        ({"max_tokens": None, "max_completion_tokens": None}, {"max_tokens": 1024}),
     ],
 )
 def test_what_goes_upstream_has_the_limit_that_was_priced(
@@ -43,6 +44,17 @@ def test_what_goes_upstream_has_the_limit_that_was_priced(
     (limit,) = forwarded.values()
     assert json.loads(call.body) == HI | forwarded
     assert call.worst_case_nano_usd == 900_000 + limit * 60_000
+
+
+@pytest.mark.parametrize(
+    "model", ["gpt-5", "gpt-5-2025-08-07", "gpt-5.1", "GPT-5-mini", "o1", "o3-mini", "o4-mini"]
+)
+def test_a_model_that_refuses_max_tokens_gets_the_newer_name(model: str) -> None:
+    """Reasoning models answer `max_tokens` with an error; whoever wrote it keeps it."""
+    for fields in ({}, {"max_tokens": None}, {"max_completion_tokens": None}):
+        body = json.loads(priced(model=model, **fields).body)
+        assert body == HI | {"model": model, "max_completion_tokens": 1024}
+    assert json.loads(priced(model=model, max_tokens=7).body)["max_tokens"] == 7
 
 
 def test_a_stream_always_reports_its_usage() -> None:
@@ -66,6 +78,11 @@ def test_tools_count_as_prompt() -> None:
         ({"modalities": ["text", "audio"]}, "unbounded_cost"),
         ({"service_tier": "priority"}, "unbounded_cost"),
         ({"web_search_options": {"a": 1}}, "unbounded_cost"),
+        ({"search_parameters": {"mode": "on"}}, "unbounded_cost"),
+        ({"plugins": [{"id": "web"}]}, "unbounded_cost"),
+        ({"tools": [{"type": "web_search"}]}, "unbounded_cost"),
+        ({"messages": [{"role": "assistant", "audio": {"id": "a"}}]}, "unbounded_cost"),
+        ({"model": "gpt-4o-mini-search-preview"}, "unpriced_model"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "unbounded_cost"),
         ({"messages": []}, None),
         ({"max_tokens": -1}, None),
