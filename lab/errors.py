@@ -10,6 +10,7 @@ LabError
     ├── NoStackError          no stack runs
     ├── ServiceFailedError    a service ended or never became ready
     ├── ArmFailedError        one arm of a run could not be brought to its end
+    ├── UnexpectedError       the lab met what it did not foresee
     ├── GuardStoppedError     a spending guard stopped what was not meant to be stopped
     └── DeadlineError         something awaited did not happen in time
 """
@@ -79,6 +80,15 @@ class ArmFailedError(CannotRunError):
 
     def __init__(self, arm: str, cause: LabError) -> None:
         super().__init__(f"arm {arm}: {cause}")
+
+
+class UnexpectedError(CannotRunError):
+    """Something that the lab did not foresee; its text is one line that names the exception."""
+
+    def __init__(self, cause: Exception, kept_in: str) -> None:
+        said = " ".join(str(cause).split())
+        shown = f"{type(cause).__name__}: {said}" if said else type(cause).__name__
+        super().__init__(f"unexpected {shown} (traceback: {kept_in})")
 
 
 class GuardStoppedError(CannotRunError):

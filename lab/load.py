@@ -80,11 +80,10 @@ class Load:
 
     def result(self) -> LoadResult:
         """Return what Locust wrote."""
-        summary = _json_lines(self._summary)
         return LoadResult(
             exit_code=self._exit_code,
-            summary=summary[0] if summary else None,
-            timeline=tuple(_json_lines(self._timeline)),
+            summary=read_summary(self._summary),
+            timeline=tuple(read_timeline(self._timeline)),
         )
 
     @property
@@ -96,13 +95,27 @@ class Load:
         return self._folder / "load-summary.json"
 
 
-def _json_lines(path: Path) -> list[dict[str, Any]]:
+def read_summary(path: Path) -> dict[str, Any] | None:
+    """Return the summary; None when Locust did not get to write it to its end."""
     try:
-        text = path.read_text()
+        document: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return document
+
+
+def read_timeline(path: Path) -> list[dict[str, Any]]:
+    """Return the lines of the timeline, without a last one that a death has torn.
+
+    Raises:
+        ValueError: another line than the last is no JSON.
+    """
+    try:
+        lines = path.read_text().splitlines()
     except OSError:
         return []
     try:
-        whole = json.loads(text)
+        last = [json.loads(line) for line in lines[-1:]]
     except ValueError:
-        return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
-    return [whole]
+        last = []
+    return [json.loads(line) for line in lines[:-1]] + last

@@ -72,7 +72,7 @@ class Recorder:
             for feed in self.feeds.values():
                 try:
                     feed.pull(self._client)
-                except httpx.HTTPError as error:
+                except (httpx.HTTPError, ValueError) as error:
                     self.missing.append(f"{feed.name}: could not be read: {error!r}")
                 if feed.dropped:
                     self.missing.append(f"{feed.name}: {feed.dropped} entries were lost")
@@ -113,7 +113,7 @@ class Recorder:
             for feed in self.feeds.values():
                 try:
                     feed.pull(self._client)
-                except httpx.HTTPError:
+                except (httpx.HTTPError, ValueError):
                     continue
 
     def _run(self) -> None:

@@ -4,8 +4,9 @@ import random
 import shlex
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,13 @@ from typing import Any, Literal
 
 from lab.arm import ArmPlan, run_arm
 from lab.components import copy_with_ttl
-from lab.errors import ArmFailedError, GuardStoppedError, LabError, StoppedError
+from lab.errors import (
+    ArmFailedError,
+    GuardStoppedError,
+    LabError,
+    StoppedError,
+    UnexpectedError,
+)
 from lab.evidence import ArmEvidence
 from lab.paths import COMPONENTS, runs_dir
 from lab.ports import free_ports
@@ -64,7 +71,7 @@ def reproduce(
     plans = _plans(scenario, directory)
     head = _head(scenario, runtime, directory, arguments)
     directory.begin(scenario, head)
-    end = _attempt(plans, runtime, stopped, say)
+    end = _attempt(plans, runtime, directory, stopped, say)
     _keep(directory, head, end)
     return RunResult(end.verdict, directory.path)
 
@@ -72,6 +79,7 @@ def reproduce(
 def _attempt(
     plans: Sequence[ArmPlan],
     runtime: Runtime,
+    directory: RunDirectory,
     stopped: threading.Event,
     say: Callable[[str, str], None],
 ) -> _End:
@@ -81,9 +89,12 @@ def _attempt(
 
             def run(plan: ArmPlan) -> ArmEvidence:
                 waiter = Waiter(abandoned, say=lambda text: say(plan.arm, text))
-                return run_arm(plan, runtime, nursery, waiter)
+                with _nothing_unforeseen(directory):
+                    return run_arm(plan, runtime, nursery, waiter)
 
             evidence = _run_all(plans, run, stopped, abandoned)
+        with _nothing_unforeseen(directory):
+            return _End(judge(evidence), "complete")
     except StoppedError:
         text = "the run was stopped before it was over"
         return _End(failed(text, ExitCode.INTERRUPTED), "interrupted")
@@ -91,7 +102,17 @@ def _attempt(
         return _End(failed(str(error), ExitCode.GUARD_STOPPED), "failed")
     except LabError as error:
         return _End(failed(str(error)), "failed")
-    return _End(judge(evidence), "complete")
+
+
+@contextmanager
+def _nothing_unforeseen(directory: RunDirectory) -> Iterator[None]:
+    """Turn what the lab did not foresee into an error of its own, the traceback kept in a log."""
+    try:
+        yield
+    except LabError:
+        raise
+    except Exception as error:
+        raise UnexpectedError(error, directory.keep_traceback(error)) from error
 
 
 def _plans(scenario: Scenario, directory: RunDirectory) -> list[ArmPlan]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -53,6 +54,13 @@ class RunDirectory:
         for arm in arms:
             for log in sorted((self.path / "arms" / arm / "logs").glob("*.log")):
                 log.replace(self.path / "logs" / f"{arm}-{log.name}")
+
+    def keep_traceback(self, error: Exception) -> str:
+        """Append where an exception came from to a log; return that log's name in the run."""
+        name = "logs/lab-errors.log"
+        with (self.path / name).open("a") as log:
+            log.writelines(traceback.format_exception(error))
+        return name
 
     def keep_evidence(self, evidence: Sequence[ArmEvidence]) -> None:
         """Write what the arms saw."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import redis
+
 from lab.clock import now_unix_ms
 from lab.disruptions.base import DisruptionRecord
 from lab.errors import CannotRunError
@@ -31,27 +33,40 @@ class SidecarKill:
         began = now_unix_ms()
         stack.kill("sidecar")
         try:
-            gone = _wait_until_expired(stack, waiter, ttl_s + _MARGIN_S)
+            port = stack.config.ports.state_redis
+            gone = wait_until_expired(port, waiter, timeout_s=ttl_s + _MARGIN_S)
         finally:
             if not waiter.stopped.is_set():
                 stack.restart("sidecar", waiter)
         return DisruptionRecord(self.kind, began, gone, now_unix_ms())
 
 
-def _wait_until_expired(stack: Stack, waiter: Waiter, timeout_s: float) -> int:
-    keys = StateKeys(stack.config.ports.state_redis)
-    left: list[str] = []
+def wait_until_expired(port: int, waiter: Waiter, *, timeout_s: float) -> int:
+    """Return when the state store on `port` had no key of a workflow left, in Unix milliseconds.
+
+    Raises:
+        DeadlineError: keys were left, or the store did not answer, until the end.
+    """
+    keys = StateKeys(port)
+    left = ""
 
     def all_gone() -> bool:
-        left[:] = [f"{len(rows)} keys of {instance}" for instance, rows in keys.rows().items()]
-        return not left
+        nonlocal left
+        try:
+            rows = keys.rows()
+        except redis.RedisError as error:
+            keys.close()
+            left = f"Redis does not answer: {error}"
+            return False
+        left = f"{len(rows)} workflows left"
+        return not rows
 
     try:
         waiter.until(
             all_gone,
             "the workflows' state to expire in Redis",
             timeout_s=timeout_s,
-            progress=lambda: f"{len(left)} workflows left" if left else "none left",
+            progress=lambda: left,
             poll_s=0.1,
         )
     finally:

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
+from lab.reproduce import reproduce as run_scenario
+from lab.scenario import load_scenario
+from lab.verdict import ExitCode
 from tests.support.services import ROOT
 
 pytestmark = pytest.mark.timeout(150)
@@ -96,6 +100,27 @@ def test_a_service_killed_in_the_middle_is_unknown_and_named(tmp_path: Path) -> 
         assert second == "arm cap: budget ended by itself (signal 9); its last log lines:"
         assert len(output.splitlines()) > 3
         assert not [p for p in members if p.is_running()]
+    assert run_json(tmp_path)["status"] == "failed"
+
+
+def test_what_the_lab_did_not_foresee_is_unknown_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception of no known kind in an arm ends the run: UNKNOWN, one line, exit code 2."""
+    monkeypatch.setenv("RUNAWAY_RUNS_DIR", str(tmp_path / "runs"))
+    surprises = [KeyError("no such word")]
+
+    def say(_arm: str, _text: str) -> None:
+        if surprises:
+            raise surprises.pop()
+
+    scenario = load_scenario("demo", {"arms": ["cap"]}, {"arms": "--arm"})
+    result = run_scenario(scenario, threading.Event(), say, ["reproduce"])
+    assert result.verdict.exit_code is ExitCode.UNKNOWN
+    assert result.verdict.sentence == (
+        "arm cap: unexpected KeyError: 'no such word' (traceback: logs/lab-errors.log)"
+    )
+    assert "raise surprises.pop()" in (result.directory / "logs/lab-errors.log").read_text()
     assert run_json(tmp_path)["status"] == "failed"
 
 
