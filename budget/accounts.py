@@ -170,7 +170,13 @@ class Accounts:
     def _deny(
         self, call: PricedCall, identity: CallerIdentity, reservation: Reservation, denied: Denied
     ) -> Refusal:
-        verdict = judge(denied, call.price, call.max_input_tokens, call.choices)
+        verdict = judge(
+            denied,
+            reservation.amount_nano_usd,
+            call.price,
+            call.max_input_tokens,
+            call.choices,
+        )
         least, most = RETRY_AFTER_BOUNDS_MS
         refusal = refusals.over_limit(
             verdict, reservation.amount_nano_usd, max(least, min(most, self._usual_call_ms))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from budget.reservations import Denied, Obstacle, ScopeBarrier
+from metering.money import NanoUsd
 from metering.prices import TOKENS_PER_UNIT, UnitPrice
 
 
@@ -26,7 +27,8 @@ class Verdict:
         code: One of the first three codes.
         barrier: The scope that decided.
         affordable_output_tokens: How many output tokens a choice may have so that this prompt
-            fits into the money left; only with REQUEST_EXCEEDS_BUDGET.
+            fits into the money left; only with REQUEST_EXCEEDS_BUDGET, None there too when a
+            request that is larger than the whole limit would not fit with one token.
     """
 
     code: Code
@@ -34,16 +36,19 @@ class Verdict:
     affordable_output_tokens: int | None = None
 
 
-def judge(denied: Denied, price: UnitPrice, max_input_tokens: int, choices: int) -> Verdict:
+def judge(
+    denied: Denied, requested: NanoUsd, price: UnitPrice, max_input_tokens: int, choices: int
+) -> Verdict:
     """Tell a call that may come again from one that may not, and one that may be made smaller."""
     barrier = denied.barriers[denied.decisive]
     if denied.obstacle is Obstacle.HELD:
         return Verdict(Code.BUDGET_IN_FLIGHT, barrier)
     left = [money for money in map(_money_left, denied.barriers) if money is not None]
     tokens = affordable_output_tokens(price, max_input_tokens, min(left)) // choices
-    if tokens < 1:
-        return Verdict(Code.BUDGET_EXCEEDED, barrier)
-    return Verdict(Code.REQUEST_EXCEEDS_BUDGET, barrier, tokens)
+    if tokens >= 1:
+        return Verdict(Code.REQUEST_EXCEEDS_BUDGET, barrier, tokens)
+    is_oversized = requested > (barrier.limit.limit_nano_usd or 0)
+    return Verdict(Code.REQUEST_EXCEEDS_BUDGET if is_oversized else Code.BUDGET_EXCEEDED, barrier)
 
 
 def affordable_output_tokens(price: UnitPrice, max_input_tokens: int, nano_usd: int) -> int:

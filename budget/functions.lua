@@ -105,7 +105,7 @@ end
 local function read_scope(key, limit_text, amount)
   local row = redis.call('HMGET', key, 'spent', 'reserved', 'closed_amount', 'closed_limit')
   local scope = {
-    key = key, limit_text = limit_text, limit = amount_of(limit_text),
+    key = key, limit_text = limit_text, limit = amount_of(limit_text), is_used = row[1] or row[2],
     spent_text = row[1] or '0', reserved_text = row[2] or '0', closed_text = row[3] or '',
   }
   local spent, reserved = tonumber(scope.spent_text), tonumber(scope.reserved_text)
@@ -125,20 +125,29 @@ local function read_scope(key, limit_text, amount)
   return scope
 end
 
-local function touch(keys, scopes, now)
+local function touch(keys, i, scope, now)
+  redis.call('ZADD', keys[2 * i + 4], now, scope.key)
+end
+
+-- Of a scope that never held money only the first, which all calls share, gets a key: else every
+-- refused caller could leave one.
+local function count_refusal(keys, scopes, now)
   for i, scope in ipairs(scopes) do
-    redis.call('ZADD', keys[2 * i + 4], now, scope.key)
+    if i == 1 or scope.is_used then
+      redis.call('HINCRBY', scope.key, 'refusals', 1)
+      touch(keys, i, scope, now)
+    end
   end
 end
 
+-- A call that is larger than the whole limit closes nothing: no spent money is in its way.
 local function deny(scopes, amount, amount_text, now)
   local first
   for i, scope in ipairs(scopes) do
     if scope.obstacle and (not first or (scope.obstacle == 'spent' and scopes[first].obstacle == 'held')) then
       first = i
     end
-    redis.call('HINCRBY', scope.key, 'refusals', 1)
-    if scope.obstacle == 'spent' then
+    if scope.obstacle == 'spent' and amount <= scope.limit then
       redis.call('HSETNX', scope.key, 'cut_off_unix_ms', text(now))
       if scope.closed_text == '' or amount < tonumber(scope.closed_text) then
         scope.closed_text = amount_text
@@ -185,14 +194,14 @@ local function reserve(keys, args)
     obstacle = obstacle or scope.obstacle
   end
   if obstacle then
-    touch(keys, scopes, now)
+    count_refusal(keys, scopes, now)
     return deny(scopes, amount, amount_text, now)
   end
 
   local hold = { amount = amount_text, instance = args[6] }
   local seq = record(keys, 'reserve', id, hold, { now = now, reserved = amount_text, spent = '0' })
-  touch(keys, scopes, now)
-  for _, scope in ipairs(scopes) do
+  for i, scope in ipairs(scopes) do
+    touch(keys, i, scope, now)
     redis.call('HINCRBY', scope.key, 'reserved', amount_text)
     if scope.was_raised then
       redis.call('HDEL', scope.key, 'closed_amount', 'closed_limit', 'cut_off_unix_ms')

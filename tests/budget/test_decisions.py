@@ -50,7 +50,7 @@ def test_free_output_is_never_the_reason() -> None:
 def test_held_money_may_come_free() -> None:
     """Only held money in the way: try again."""
     denied = Denied(Obstacle.HELD, 0, (barrier(10, 5, 5),))
-    assert judge(denied, GPT_4, 1, 1).code is Code.BUDGET_IN_FLIGHT
+    assert judge(denied, NanoUsd(1), GPT_4, 1, 1).code is Code.BUDGET_IN_FLIGHT
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,19 @@ def test_money_for_one_output_token_makes_the_difference(
     left: int, choices: int, code: Code, tokens: int | None
 ) -> None:
     """One input token at 30,000 and one output token a choice at 60,000 nano-dollars."""
-    verdict = judge(Denied(Obstacle.SPENT, 0, (barrier(left, 0),)), GPT_4, 1, choices)
+    requested = NanoUsd(10**6)
+    denied = Denied(Obstacle.SPENT, 0, (barrier(10**9, 10**9 - left),))
+    verdict = judge(denied, requested, GPT_4, 1, choices)
     assert (verdict.code, verdict.affordable_output_tokens) == (code, tokens)
+
+
+@pytest.mark.parametrize("spent", [0, 80_000])
+def test_a_request_larger_than_the_whole_limit_is_what_is_in_the_way(spent: int) -> None:
+    """A prompt that no such budget pays for says nothing about the money spent."""
+    denied = Denied(Obstacle.SPENT, 0, (barrier(80_000, spent),))
+    verdict = judge(denied, NanoUsd(90_000), GPT_4, 1, 1)
+    assert verdict.code is Code.REQUEST_EXCEEDS_BUDGET
+    assert verdict.affordable_output_tokens is None
 
 
 def test_the_tightest_scope_says_what_is_affordable() -> None:
@@ -79,7 +90,7 @@ def test_the_tightest_scope_says_what_is_affordable() -> None:
         None,
     )
     denied = Denied(Obstacle.SPENT, 0, (barrier(400_000, 0), other, barrier(None, 7)))
-    verdict = judge(denied, GPT_4, 1, 1)
+    verdict = judge(denied, NanoUsd(400_001), GPT_4, 1, 1)
     assert verdict.barrier is denied.barriers[0]
     assert verdict.affordable_output_tokens == 2
 
@@ -87,4 +98,4 @@ def test_the_tightest_scope_says_what_is_affordable() -> None:
 def test_an_amount_refused_for_good_is_not_offered_again() -> None:
     """Below it is the most that is called affordable."""
     denied = Denied(Obstacle.SPENT, 0, (barrier(400_000, 0, closed=150_000),))
-    assert judge(denied, GPT_4, 1, 1).affordable_output_tokens == 1
+    assert judge(denied, NanoUsd(400_001), GPT_4, 1, 1).affordable_output_tokens == 1

@@ -6,7 +6,7 @@ from budget.errors import StoreArgumentError, StoreLostError
 from budget.link import RedisLink
 from budget.reading import Reading
 from budget.reservations import Allowed, Denied, HoldState, Obstacle
-from budget.scopes import MAX_LIMIT_NANO_USD
+from budget.scopes import MAX_LIMIT_NANO_USD, ScopeKind
 from budget.store import Store
 from metering.money import NanoUsd
 from tests.budget.builders import HOUR_MS, reservation
@@ -56,6 +56,35 @@ async def test_what_was_refused_for_good_is_never_served_later(
     assert (await Reading(link).total()).cut_off_unix_ms == cut_off
     assert isinstance(await store.reserve(reservation(500, limit=1001)), Allowed)
     assert (await Reading(link).total()).cut_off_unix_ms is None
+
+
+async def test_a_call_larger_than_the_whole_limit_closes_nothing(
+    store: Store, link: RedisLink
+) -> None:
+    """An untouched budget is not cut off by one oversized request; smaller calls go on."""
+    denied = await store.reserve(reservation(1001, instance_limit=500))
+    assert isinstance(denied, Denied)
+    assert denied.obstacle is Obstacle.SPENT
+    assert [barrier.closed_nano_usd for barrier in denied.barriers] == [None, None]
+    assert (await Reading(link).total()).cut_off_unix_ms is None
+    spending = reservation(400)
+    assert isinstance(await store.reserve(spending), Allowed)
+    await store.settle(spending.id, NanoUsd(400))
+    assert isinstance(await store.reserve(reservation(1001)), Denied)
+    assert (await Reading(link).total()).cut_off_unix_ms is None
+    assert isinstance(await store.reserve(reservation(601)), Denied)
+    assert (await Reading(link).total()).cut_off_unix_ms is not None
+
+
+async def test_refused_strangers_leave_no_keys(store: Store, link: RedisLink) -> None:
+    """An instance that never held money is not remembered; its refusal counts in all."""
+    for number in range(50):
+        stranger = reservation(60, instance=f"i-{number}", instance_limit=50)
+        assert isinstance(await store.reserve(stranger), Denied)
+    states, known = await Reading(link).latest(ScopeKind.INSTANCE, 100)
+    assert (states, known) == ([], 0)
+    assert await link.send("KEYS", "*:instance:*") == []
+    assert (await Reading(link).total()).refusals == 50
 
 
 async def test_a_cost_above_the_reservation_is_recorded_in_full(
