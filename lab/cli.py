@@ -6,6 +6,7 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -259,6 +260,12 @@ def run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else _OK
 
 
+def _unforeseen(error: Exception) -> str:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    said = f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+    return f"{said} ({place.name}, line {place.lineno} of {place.filename})"
+
+
 def main() -> None:
     """Run the command line."""
     try:
@@ -268,4 +275,7 @@ def main() -> None:
         # Whoever read the output has seen enough; nothing may be written at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001  # Python's own exit code would say "not as expected"
+        print_problems([_unforeseen(error)])
+        code = _COULD_NOT_RUN
     sys.exit(code)

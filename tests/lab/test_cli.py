@@ -43,6 +43,15 @@ def test_bad_usage_is_exit_2_with_plain_lines(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_was_not_foreseen_is_never_taken_for_a_verdict(tmp_path: Path) -> None:
+    """A folder of runs that can't be made is exit code 2 with one line, not Python's own 1."""
+    (tmp_path / "file").write_text("")
+    done = runaway(tmp_path / "file", "reproduce")
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("runaway: unexpected NotADirectoryError: ")
+
+
 def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
     """`down` is idempotent, and says in JSON what it found."""
     done = runaway(tmp_path, "down", "--json")
