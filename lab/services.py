@@ -8,6 +8,8 @@ from typing import Protocol
 import httpx
 import redis
 
+READY_TIMEOUT_S = 90.0
+
 
 @cache
 def _client() -> httpx.Client:
@@ -74,4 +76,4 @@ class ServiceSpec:
     ready: Ready
     address: str
     needs: tuple[str, ...] = ()
-    ready_timeout_s: float = 90.0
+    ready_timeout_s: float = READY_TIMEOUT_S

@@ -11,7 +11,7 @@ from lab.clock import now_unix_ms
 from lab.errors import ServiceFailedError
 from lab.processes import Child, Nursery, tail_of
 from lab.runtimes.base import Runtime
-from lab.services import ServiceSpec
+from lab.services import READY_TIMEOUT_S, ServiceSpec
 from lab.stack_config import StackConfig
 from lab.waiting import Waiter
 
@@ -30,6 +30,8 @@ _SETTING_PREFIXES = (
     ),
     "STATE_REDIS_",
 )
+_READY_MARGIN_S = 10
+RESTART_TIMEOUT_S = READY_TIMEOUT_S + _READY_MARGIN_S
 _STOP_GRACE_S = 2.5
 _STORE_NAMES = ("state_redis", "budget_redis")
 
@@ -140,7 +142,8 @@ class Stack:
 
         # Each service's own deadline ends the wait before this one does.
         longest_s = max(self.specs[name].ready_timeout_s for name in names)
-        waiter.until(any_ready, f"{', '.join(names)} to be ready", timeout_s=longest_s + 10)
+        what = f"{', '.join(names)} to be ready"
+        waiter.until(any_ready, what, timeout_s=longest_s + _READY_MARGIN_S)
         self.on_change()
 
     def _require_in_time(self, name: str) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from lab.components import read_ttl_s
+from lab.disruptions import DISRUPTIONS
 from lab.errors import CannotRunError, NoStackError, StoppedError
 from lab.guardian import is_same, kill_recorded
 from lab.paths import ROOT
@@ -22,7 +24,8 @@ from lab.stack_config import StackConfig
 from lab.state_file import StackState, is_locked, read_end, read_state, remove_state
 
 _DOWN_GRACE_S = 8.0
-_DISRUPT_TIMEOUT_S = 120.0
+# Killing, scanning and answering, beside what a disruption waits for.
+_DISRUPT_MARGIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,11 @@ def _spend(config: StackConfig) -> dict[str, Any] | None:
     return {key: body.get(key) for key in ("usd", "nano_usd", "calls", "duplicate_calls")}
 
 
+def patience_s(config: StackConfig, kind: str) -> float:
+    """Return how long to wait for a disruption: longer than it may take by its own deadlines."""
+    return DISRUPTIONS[kind].longest_s(read_ttl_s(config.components)) + _DISRUPT_MARGIN_S
+
+
 def disrupt_running(state: StackState, kind: str) -> dict[str, Any]:
     """Ask the control API for a disruption and wait until it is over.
 
@@ -180,8 +188,9 @@ def disrupt_running(state: StackState, kind: str) -> dict[str, Any]:
         CannotRunError: with the reason that the API gave.
     """
     url = f"{state.config.url('control')}/disrupt"
+    timeout = httpx.Timeout(5, read=patience_s(state.config, kind))
     try:
-        answer = httpx.post(url, json={"kind": kind}, timeout=_DISRUPT_TIMEOUT_S, trust_env=False)
+        answer = httpx.post(url, json={"kind": kind}, timeout=timeout, trust_env=False)
         body: dict[str, Any] = answer.json()
     except (httpx.TransportError, ValueError) as error:
         raise CannotRunError(f"the control API at {url} does not answer: {error!r}") from error

@@ -45,6 +45,9 @@ class Disruption(Protocol):
     @property
     def loses_cache(self) -> bool: ...  # noqa: D102
 
+    def longest_s(self, ttl_s: int | None) -> float:
+        """Return how long it takes at most, by its own deadlines, seconds."""
+
     def apply(self, stack: Stack, waiter: Waiter, *, ttl_s: int | None) -> DisruptionRecord:
         """Do it and return when it is over.
 

@@ -17,6 +17,11 @@ class Nothing:
     on_demand: bool = False
     loses_cache: bool = False
 
+    def longest_s(self, ttl_s: int | None) -> float:
+        """Return no time at all."""
+        del ttl_s
+        return 0.0
+
     def apply(self, stack: Stack, waiter: Waiter, *, ttl_s: int | None) -> DisruptionRecord:
         """Note the time."""
         del stack, waiter, ttl_s

@@ -7,7 +7,7 @@ import redis
 from lab.clock import now_unix_ms
 from lab.disruptions.base import DisruptionRecord
 from lab.errors import CannotRunError
-from lab.stack import Stack
+from lab.stack import RESTART_TIMEOUT_S, Stack
 from lab.state_keys import StateKeys
 from lab.waiting import Waiter
 
@@ -23,6 +23,10 @@ class SidecarKill:
     summary: str = "SIGKILL the sidecar, start it again once no workflow has a key left in Redis"
     on_demand: bool = True
     loses_cache: bool = True
+
+    def longest_s(self, ttl_s: int | None) -> float:
+        """Return the time that the state may take to expire and the sidecar to come back."""
+        return (ttl_s or 0) + _MARGIN_S + RESTART_TIMEOUT_S
 
     def apply(self, stack: Stack, waiter: Waiter, *, ttl_s: int | None) -> DisruptionRecord:
         """Kill, wait for the TTL, restart, wait until ready."""
