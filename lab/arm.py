@@ -61,6 +61,7 @@ class ArmRun:
         label, began = self.stack.runtime.label(config), now_unix_ms()
         self.load.start(nursery, self.stack.environment())
         self._await_load()
+        self.load.loaded = True
         loaded, in_flight = now_unix_ms(), self._in_flight
         ttl_s = read_ttl_s(config.components)
         blow = disruption.apply(self.stack, self.waiter, ttl_s=ttl_s)

@@ -26,12 +26,15 @@ class Load:
 
     Attributes:
         run_id: workflow instances are called `<run_id>-<n>`.
+        loaded: whether all that was asked for runs; until then no failure of Locust is one of
+            the workflows that it watches.
     """
 
     config: StackConfig
     scenario: Scenario
     run_id: str
     max_spend_usd: str | None
+    loaded: bool = False
     _child: Child | None = None
     _exit_code: int | None = None
     _folder: Path = field(init=False)
@@ -61,14 +64,23 @@ class Load:
             command += ["--max-spend-usd", self.max_spend_usd]
         return command
 
+    def exit_code(self) -> int | None:
+        """Return how Locust ended by itself; None when it did not, or was told to."""
+        return self._child.exit_code() if self._child else None
+
     def alive(self) -> None:
-        """Raise when Locust could not run, or its guard stopped the run."""
-        code = self._child.exit_code() if self._child else None
+        """Raise when Locust failed while it was needed, or its guard stopped the run.
+
+        Raises:
+            GuardStoppedError: its guard stopped the run.
+            ServiceFailedError: it failed, with its last log lines.
+        """
+        code = self.exit_code()
         if code is None:
             return
         if code == _GUARD:
             raise GuardStoppedError("the load's spending guard stopped the run")
-        if code == _COULD_NOT_RUN or code < 0:
+        if code == _COULD_NOT_RUN or code < 0 or (code > 0 and not self.loaded):
             tail = tail_of(self.config.logs / "locust.log")
             raise ServiceFailedError("locust", f"ended by itself ({code})", tail)
 

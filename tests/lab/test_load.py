@@ -1,9 +1,17 @@
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from lab.load import read_summary, read_timeline
+from lab.errors import GuardStoppedError, ServiceFailedError
+from lab.load import Load, read_summary, read_timeline
+from lab.paths import COMPONENTS
+from lab.processes import Nursery
+from lab.scenario import Scenario
+from lab.stack_config import StackConfig
+from lab.waiting import Waiter
 
 LINES = [{"t_unix_ms": n, "budget": {"mode": "cap", "cut_off": False}} for n in range(3)]
 TEXT = "".join(json.dumps(line) + "\n" for line in LINES)
@@ -36,3 +44,46 @@ def test_a_summary_is_read_whole_or_not_at_all(tmp_path: Path) -> None:
         assert read_summary(path) is None
     path.write_text(text)
     assert read_summary(path) == json.loads(text)
+
+
+def ended_with(code: int, tmp_path: Path, *, loaded: bool) -> None:
+    """Watch a real process in Locust's place that ends with `code`, until it has ended."""
+    package = tmp_path / "locust"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "__main__.py").write_text(
+        f"print('no such bird', flush=True); raise SystemExit({code})"
+    )
+    config = StackConfig(directory=tmp_path, components=COMPONENTS)
+    config.logs.mkdir()
+    load = Load(config, Scenario(), "run", None, loaded=loaded)
+    with Nursery() as nursery:
+        load.start(nursery, {**os.environ, "PYTHONPATH": str(tmp_path)})
+        try:
+            waiter = Waiter(threading.Event(), load.alive)
+            waiter.until(lambda: load.exit_code() is not None, "its end", timeout_s=20)
+            load.alive()
+        finally:
+            load.stop(nursery)
+
+
+@pytest.mark.parametrize("code", [1, 2, 7])
+def test_a_load_generator_that_fails_while_loading_is_named(tmp_path: Path, code: int) -> None:
+    """Until all is loaded any exit but 0 and the guard's ends the run, with the last log lines."""
+    with pytest.raises(ServiceFailedError, match=rf"locust ended by itself \({code}\)") as caught:
+        ended_with(code, tmp_path, loaded=False)
+    assert "no such bird" in str(caught.value)
+
+
+@pytest.mark.parametrize(("code", "loaded"), [(0, False), (0, True), (1, True)])
+def test_a_load_generator_that_has_done_its_work_may_end(
+    tmp_path: Path, code: int, *, loaded: bool
+) -> None:
+    """Once all is loaded a failed check of Locust is about the workflows, which are disrupted."""
+    ended_with(code, tmp_path, loaded=loaded)
+
+
+def test_the_guards_exit_is_not_a_failure(tmp_path: Path) -> None:
+    """Exit code 3 is the spending guard's word."""
+    with pytest.raises(GuardStoppedError):
+        ended_with(3, tmp_path, loaded=False)
