@@ -133,11 +133,15 @@ class WorkflowActor:
         """
         self._wakeups.pop(reminder.name, None)
         before = await self._prepare(reminder)
-        state = None if before is None else self._with_reminder(before, reminder)
-        if before is None or state is None or not state.inbox:
+        if before is None:
             return
-        if completion(state.history) is not None:
-            self._log_completed()
+        state = self._with_reminder(before, reminder)
+        ended = completion(state.history) is not None
+        if ended or not state.inbox:
+            # The turn may have been saved by an attempt that never heard so, and told nobody.
+            self._around.waiters.publish(self.instance_id, before)
+            if state.inbox:
+                self._log_completed()
             return
         outcomes = await self._take(state)
         for outcome in outcomes:

@@ -16,6 +16,7 @@ import redis
 from dapr.ext.workflow import DaprWorkflowClient
 
 from sidecar.protos import service_grpc
+from tests.sidecar.lossy import Lossy
 from tests.sidecar.wiretap import Wiretap
 from tests.support.ports import free_port
 from tests.support.services import Service, python_service, redis_server, running, wait_until_http
@@ -66,6 +67,7 @@ class Stack:
     scheduler: Service
     client: DaprWorkflowClient
     stub: Any
+    lossy: Lossy | None = None
     sidecar: Service | None = None
     app: Service | None = None
     closing: ExitStack = field(default_factory=ExitStack)
@@ -156,15 +158,31 @@ def write_component(directory: Path, ttl_s: int) -> None:
 
 @contextmanager
 def stack(
-    directory: Path, profile: str, *, ttl_s: int = -1, relayed: bool = True
+    directory: Path,
+    profile: str,
+    *,
+    ttl_s: int = -1,
+    relayed: bool = True,
+    losing: bytes = b"",
 ) -> Iterator[Stack]:
-    """Run a stack with its worker app; `relayed`, the wiretap is between them."""
+    """Run a stack with its worker app.
+
+    Args:
+        directory: Where its processes write; is made.
+        profile: Of sidecar and scheduler.
+        ttl_s: Of the component.
+        relayed: Put the wiretap between app and sidecar.
+        losing: The sidecar hears no reply to a write to Redis that contains these bytes.
+    """
     directory.mkdir(exist_ok=True)
     (directory / "scheduler").mkdir(mode=0o700)
     write_component(directory / "components", ttl_s)
     grpc_port, http_port, scheduler_port = free_port(), free_port(), free_port()
     with ExitStack() as closing:
         redis_service, redis_port = closing.enter_context(redis_server(directory))
+        lossy = Lossy(redis_port, losing) if losing else None
+        if lossy is not None:
+            closing.callback(lossy.close)
         scheduler = _start_scheduler(closing, directory, profile, scheduler_port)
         tap = Wiretap(f"127.0.0.1:{grpc_port}")
         closing.callback(tap.close)
@@ -180,7 +198,7 @@ def stack(
             profile=profile,
             redis=connection,
             env={
-                "STATE_REDIS_HOST": f"127.0.0.1:{redis_port}",
+                "STATE_REDIS_HOST": f"127.0.0.1:{lossy.port if lossy else redis_port}",
                 "SIDECAR_APP_ID": APP_ID,
                 "SIDECAR_PROFILE": profile,
                 "SIDECAR_GRPC_PORT": str(grpc_port),
@@ -194,6 +212,7 @@ def stack(
             redis_service=redis_service,
             scheduler=scheduler,
             client=client,
+            lossy=lossy,
             stub=service_grpc.TaskHubSidecarServiceStub(channel),  # type: ignore[no-untyped-call]
         )
         closing.push(made.closing)

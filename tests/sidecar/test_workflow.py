@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -161,6 +162,18 @@ def test_a_child_that_is_started_anew_is_of_the_next_generation(
         start(stack, "parent", "reused-parent", {"sleep": 0})
         assert finish(stack, "reused-parent").runtime_status.name == "COMPLETED"
         assert _generation(stack, "reused-parent-kid") == generation
+
+
+def test_who_waits_hears_of_an_end_whose_save_was_not_answered(
+    tmp_path: Path, profile: str
+) -> None:
+    """The end is stored and the reply lost: the job's next attempt tells those who wait."""
+    output = '[{"i": 0}]'
+    with stack(tmp_path / "lossy", profile, losing=output.encode()) as made:
+        start(made, "seq", "unanswered", {"steps": 1})
+        assert finish(made, "unanswered").serialized_output == output
+        assert made.lossy is not None
+        assert made.lossy.lost
 
 
 def test_the_turns_of_a_restarted_workflow_are_the_recorded_ones(
