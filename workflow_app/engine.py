@@ -75,16 +75,17 @@ class Engine:
 
     async def record(self, instance_id: str, *, payloads: bool = True) -> EngineRecord:
         """Return what the engine says of an instance; an engine that can't say is no error."""
+        asked = unix_ms()
         try:
             async with self._asking(f"read {instance_id!r}"):
                 state = await self._client.get_workflow_state(instance_id, fetch_payloads=payloads)
         except EngineUnreachableError as error:
-            return EngineRecord(EngineView(UNREACHABLE, unix_ms(), str(error)))
+            return EngineRecord(EngineView(UNREACHABLE, asked, str(error)))
         except ApiError as error:
-            return EngineRecord(EngineView("UNKNOWN", unix_ms(), str(error)))
+            return EngineRecord(EngineView("UNKNOWN", asked, str(error)))
         if state is None:
-            return EngineRecord(EngineView(NOT_FOUND, unix_ms()))
-        return _record(state)
+            return EngineRecord(EngineView(NOT_FOUND, asked))
+        return _record(state, asked)
 
     async def terminate(self, instance_id: str) -> None:
         """Terminate a workflow.
@@ -142,10 +143,10 @@ class Engine:
         return EngineFailedError(detail)
 
 
-def _record(state: WorkflowState) -> EngineRecord:
+def _record(state: WorkflowState, asked_unix_ms: int) -> EngineRecord:
     failure = state.failure_details
     return EngineRecord(
-        view=EngineView(state.runtime_status.name, unix_ms()),
+        view=EngineView(state.runtime_status.name, asked_unix_ms),
         name=state.name or None,
         input=_value(state.serialized_input),
         output=_value(state.serialized_output),

@@ -41,24 +41,45 @@ class AppView:
         refusals: Those of them that a budget refused.
         in_flight: Executions that run.
         last_execution_unix_ms: When the latest one began.
-        finished: The workflow function returned in this process.
+        returns: How often the workflow function returned in this process.
     """
 
     executions: int = 0
     refusals: int = 0
     in_flight: int = 0
     last_execution_unix_ms: int | None = None
-    finished: bool = False
+    returns: int = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the workflow function returned in this process."""
+        return self.returns > 0
+
+    def since(self, earlier: "AppView") -> "AppView":
+        """Return what was seen after `earlier`, and what still runs."""
+        latest = self.last_execution_unix_ms
+        return AppView(
+            executions=max(0, self.executions - earlier.executions),
+            refusals=max(0, self.refusals - earlier.refusals),
+            in_flight=self.in_flight,
+            last_execution_unix_ms=None if latest == earlier.last_execution_unix_ms else latest,
+            returns=max(0, self.returns - earlier.returns),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One workflow instance; `started_unix_ms` is None when another process started it."""
+    """One workflow instance.
+
+    `started_unix_ms`, when this process asked for its start, is None when another process did;
+    `accepted_unix_ms` is when the engine had answered that.
+    """
 
     instance_id: str
     name: str
     started_unix_ms: int | None = None
     input: dict[str, Any] | None = None
+    accepted_unix_ms: int = 0
     engine: EngineView = field(default_factory=EngineView)
     app: AppView = field(default_factory=AppView)
     purged: bool = False
@@ -108,20 +129,32 @@ class Instances:
         with self._lock:
             return self._known.get(instance_id)
 
-    def prepare(self, instance_id: str) -> None:
-        """Forget a settled instance whose id is about to be started again."""
-        with self._lock:
-            known = self._known.get(instance_id)
-            if known and known.settled:
-                self._drop(instance_id)
-
     def started(
-        self, instance_id: str, *, name: str, given: dict[str, Any], at_unix_ms: int
+        self,
+        instance_id: str,
+        *,
+        name: str,
+        given: dict[str, Any],
+        at_unix_ms: int,
+        accepted_unix_ms: int = 0,
+        before: Instance | None = None,
     ) -> None:
-        """Note that this process asked the engine to start an instance."""
+        """Note that the engine accepted a start.
+
+        Args:
+            instance_id: Of the new instance.
+            name: Of its workflow.
+            given: Its input.
+            at_unix_ms: When the engine was asked.
+            accepted_unix_ms: When it had answered.
+            before: What was known of the id before the engine was asked: the former run.
+        """
         with self._lock:
             known = self._known.get(instance_id) or Instance(instance_id, name)
-            self._put(replace(known, name=name, started_unix_ms=at_unix_ms, input=given))
+            if before is not None:
+                known = Instance(instance_id, name, app=known.app.since(before.app))
+            new = replace(known, name=name, started_unix_ms=at_unix_ms, input=given)
+            self._put(replace(new, accepted_unix_ms=accepted_unix_ms))
 
     def execution_began(self, instance_id: str, *, name: str, at_unix_ms: int) -> None:
         """Note that an execution of one of its activities begins."""
@@ -152,14 +185,22 @@ class Instances:
         """Note that the workflow function returned in this process."""
         with self._lock:
             known = self._known.get(instance_id) or Instance(instance_id, name)
-            if not known.app.finished:
-                self._put(replace(known, app=replace(known.app, finished=True)))
+            updated = replace(known, app=replace(known.app, returns=known.app.returns + 1))
+            if known.app.finished:
+                self._known[instance_id] = updated
+            else:
+                self._put(updated)
 
     def engine_said(self, instance_id: str, view: EngineView) -> None:
-        """Note the engine's answer; only a new status or detail is a change in the feed."""
+        """Note the engine's answer; only a new status or detail is a change in the feed.
+
+        What it was asked before it had accepted the instance's start may be about a former run.
+        """
         with self._lock:
             known = self._known.get(instance_id)
             if known is None or known.settled:
+                return
+            if (view.checked_unix_ms or 0) <= known.accepted_unix_ms:
                 return
             updated = replace(known, engine=view)
             if (view.status, view.detail) == (known.engine.status, known.engine.detail):
@@ -212,6 +253,7 @@ class Instances:
             self._open.pop(instance_id, None)
             self._settled[instance_id] = None
         else:
+            self._settled.pop(instance_id, None)
             self._open.setdefault(instance_id, None)
         if len(self._known) > self._limit:
             self._forgotten.append(self._drop(next(iter(self._settled or self._known))))

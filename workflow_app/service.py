@@ -84,14 +84,21 @@ class Service:
         """Start a workflow and return its instance id; errors as `Engine.start`."""
         instance_id = instance_id or new_instance_id(name)
         at_unix_ms = unix_ms()
-        self.instances.prepare(instance_id)
+        before = self.instances.get(instance_id)
         try:
             await self._engine.start(name, instance_id=instance_id, given=given)
         except InstanceActiveError:
             raise InstanceActiveError(
                 f"workflow {instance_id!r} is active; choose another id or terminate it first"
             ) from None
-        self.instances.started(instance_id, name=name, given=given, at_unix_ms=at_unix_ms)
+        self.instances.started(
+            instance_id,
+            name=name,
+            given=given,
+            at_unix_ms=at_unix_ms,
+            accepted_unix_ms=unix_ms(),
+            before=before,
+        )
         self.metrics.started(name)
         return instance_id
 

@@ -1,9 +1,10 @@
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_app.instances import NOT_FOUND, EngineView, Instances
+from workflow_app.instances import NOT_FOUND, EngineView, Instance, Instances
 
 
 def made(limit: int = 100) -> Instances:
@@ -12,6 +13,17 @@ def made(limit: int = 100) -> Instances:
 
 def start(instances: Instances, instance_id: str = "a") -> None:
     instances.started(instance_id, name="agent", given={"steps": 1}, at_unix_ms=5)
+
+
+def restart(instances: Instances, before: Instance | None) -> None:
+    instances.started(
+        "a", name="agent", given={}, at_unix_ms=10, accepted_unix_ms=20, before=before
+    )
+
+
+def execute(instances: Instances, *, refused: bool = False) -> None:
+    instances.execution_began("a", name="agent", at_unix_ms=6)
+    instances.execution_ended("a", refused=refused)
 
 
 def only(instances: Instances) -> dict[str, Any]:
@@ -105,12 +117,48 @@ def test_an_id_can_be_used_again_after_its_end() -> None:
     instances = made()
     start(instances)
     instances.function_returned("a", name="agent")
-    instances.prepare("a")
-    assert only(instances)["app"]["finished"]
     instances.engine_said("a", EngineView("COMPLETED", 9))
-    instances.prepare("a")
-    start(instances)
+    before = instances.get("a")
+    assert only(instances)["app"]["finished"]
+    restart(instances, before)
     assert not only(instances)["app"]["finished"]
+    assert only(instances)["engine"]["status"] is None
+    assert instances.next_open(10) == ["a"]
+
+
+@pytest.mark.parametrize("status", [NOT_FOUND, "RUNNING", "COMPLETED", None])
+def test_an_accepted_start_begins_a_new_count_whatever_was_known(status: str | None) -> None:
+    """An expired id, or one whose end was not seen yet, counts from its new start."""
+    instances = made()
+    start(instances)
+    execute(instances)
+    execute(instances, refused=True)
+    instances.execution_began("a", name="agent", at_unix_ms=7)
+    instances.function_returned("a", name="agent")
+    instances.engine_said("a", EngineView(status, 9))
+    before = instances.get("a")
+    execute(instances)
+    instances.function_returned("a", name="agent")
+    restart(instances, before)
+    assert only(instances)["app"] == {
+        "executions": 1,
+        "refusals": 0,
+        "in_flight": 1,
+        "last_execution_unix_ms": 6,
+        "finished": True,
+    }
+    assert only(instances)["engine"]["status"] is None
+
+
+def test_an_answer_about_the_former_run_is_not_taken_for_the_new_one() -> None:
+    """What the engine was asked before it accepted the start may be about the former run."""
+    instances = made()
+    start(instances)
+    restart(instances, instances.get("a"))
+    instances.engine_said("a", EngineView("COMPLETED", 20))
+    assert instances.next_open(1) == ["a"]
+    instances.engine_said("a", EngineView("COMPLETED", 21))
+    assert instances.next_open(1) == []
 
 
 def test_what_ended_is_forgotten_before_what_is_open() -> None:
