@@ -23,7 +23,7 @@ from lab.errors import (
 )
 from lab.evidence import ArmEvidence
 from lab.paths import COMPONENTS, runs_dir
-from lab.ports import free_ports
+from lab.ports import Ports, free_ports
 from lab.processes import Nursery
 from lab.report import write_report
 from lab.run_directory import RunDirectory
@@ -122,21 +122,30 @@ def _plans(scenario: Scenario, directory: RunDirectory) -> list[ArmPlan]:
     copy_with_ttl(COMPONENTS, components, scenario.ttl_s)
     plans = []
     for arm in scenario.arms:
-        config = StackConfig(
-            directory=directory.arm(arm),
-            components=components,
-            ports=free_ports(rng, taken),
-            runtime=scenario.runtime,
-            profile=scenario.profile,
-            budget_mode="cap" if arm == "cap" else "observe",
-            cap_usd=scenario.cap_usd if arm == "cap" else None,
-            safety_cap_usd=scenario.safety_cap_usd,
-            ttft_s=scenario.call_s,
-            output_tokens=scenario.input.max_tokens,
-            seed=scenario.seed,
-        )
+        ports = free_ports(rng, taken)
+        config = arm_config(scenario, arm, directory.arm(arm), components, ports)
         plans.append(ArmPlan(arm, scenario, config, _run_id(arm, directory.path)))
     return plans
+
+
+def arm_config(
+    scenario: Scenario, arm: ArmName, directory: Path, components: Path, ports: Ports
+) -> StackConfig:
+    """Return the stack that an arm of a scenario runs on."""
+    return StackConfig(
+        directory=directory,
+        components=components,
+        ports=ports,
+        runtime=scenario.runtime,
+        profile=scenario.profile,
+        budget_mode="cap" if arm == "cap" else "observe",
+        cap_usd=scenario.cap_usd if arm == "cap" else None,
+        safety_cap_usd=scenario.safety_cap_usd,
+        ttft_s=scenario.call_s,
+        workflows=scenario.workflows,
+        output_tokens=scenario.input.max_tokens,
+        seed=scenario.seed,
+    )
 
 
 def _run_id(arm: ArmName, path: Path) -> str:

@@ -19,6 +19,7 @@ class StackConfig(BaseModel):
         directory: where its data, logs and state are kept.
         components: folder of Dapr component files that the sidecar reads.
         ttft_s: time to first token of the fake LLM, seconds.
+        workflows: how many run at once at most; None: nobody knows, the services' own limits hold.
         output_tokens: length of an answer of the fake LLM; None: its own default.
         inherit_settings: pass on service settings (`BUDGET_…` and so on) of the caller's
             environment; a run that is to be repeated takes none.
@@ -35,6 +36,7 @@ class StackConfig(BaseModel):
     cap_usd: str | None = None
     safety_cap_usd: str | None = None
     ttft_s: float = 0.0
+    workflows: int | None = None
     output_tokens: int | None = None
     seed: int = 1
     inherit_settings: bool = False

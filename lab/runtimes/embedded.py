@@ -11,6 +11,21 @@ from lab.redis_binary import RedisBinary
 from lab.services import HttpReady, RedisReady, ServiceSpec
 from lab.stack_config import APP_ID, NAMESPACE, StackConfig
 
+# The services' own defaults; what a stack needs beyond them is set.
+_LLM_TIMEOUT_S, _ACTIVITY_THREADS = 60.0, 256
+# The gateway outwaits the app, so that what the app gives up is still accounted for.
+_GATEWAY_OUTWAITS_S = 60.0
+# A result that comes late starts another chain of executions beside the first.
+_SIDE_BY_SIDE = 4
+
+
+def _llm_timeout_s(config: StackConfig) -> float:
+    return max(_LLM_TIMEOUT_S, 2 * config.ttft_s)
+
+
+def _activity_threads(config: StackConfig) -> int:
+    return max(_ACTIVITY_THREADS, _SIDE_BY_SIDE * (config.workflows or 0))
+
 
 def _python(module: str) -> tuple[str, ...]:
     return (sys.executable, "-m", module)
@@ -124,6 +139,8 @@ class EmbeddedRuntime:
             "BUDGET_REDIS_URL": f"redis://127.0.0.1:{config.ports.budget_redis}/0",
             "BUDGET_MODE": config.budget_mode,
         }
+        if _llm_timeout_s(config) > _LLM_TIMEOUT_S:
+            env["BUDGET_UPSTREAM_TIMEOUT_S"] = f"{_llm_timeout_s(config) + _GATEWAY_OUTWAITS_S:g}"
         if config.cap_usd is not None:
             env["BUDGET_CAP_USD"] = config.cap_usd
         if config.safety_cap_usd is not None:
@@ -140,5 +157,9 @@ class EmbeddedRuntime:
             "WORKFLOW_APP_LLM_BASE_URL": f"{config.url('budget')}/v1",
             "WORKFLOW_APP_APP_ID": APP_ID,
         }
+        if _llm_timeout_s(config) > _LLM_TIMEOUT_S:
+            env["WORKFLOW_APP_LLM_TIMEOUT_S"] = f"{_llm_timeout_s(config):g}"
+        if _activity_threads(config) > _ACTIVITY_THREADS:
+            env["WORKFLOW_APP_ACTIVITY_THREADS"] = str(_activity_threads(config))
         ready = HttpReady(f"{url}/health", (("status", "ok"), ("sidecar", "connected")))
         return ServiceSpec("workflow_app", _python("workflow_app"), env, ready, url, ("sidecar",))
