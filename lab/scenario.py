@@ -1,11 +1,9 @@
 """A scenario: what one run does. Validated as a whole, so that every bad field is named at once."""
 
-import re
+import reprlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -19,10 +17,10 @@ from lab.disruptions import DISRUPTIONS
 from lab.errors import UsageError
 from lab.expectation import KNOWN_PROFILES
 from lab.money import parse_usd
+from lab.scenario_file import read_scenario
 from lab.stack_config import RuntimeName
 
 ArmName = Literal["off", "cap"]
-_PRESETS = Path(__file__).parent / "scenarios"
 
 
 def _money(value: object) -> str:
@@ -117,11 +115,6 @@ class Scenario(BaseModel):
         return self
 
 
-def preset_names() -> list[str]:
-    """Return the names of the scenarios that come with the lab."""
-    return sorted(path.stem for path in _PRESETS.glob("*.yaml"))
-
-
 def load_scenario(source: str, overrides: Mapping[str, Any], flags: Mapping[str, str]) -> Scenario:
     """Return a preset or a scenario file with the command line's choices laid over it.
 
@@ -133,29 +126,22 @@ def load_scenario(source: str, overrides: Mapping[str, Any], flags: Mapping[str,
     Raises:
         UsageError: naming every bad field, or that there is no such scenario.
     """
-    document = _read(source)
     chosen = {field: value for field, value in overrides.items() if value is not None}
+    document: dict[str, Any] = {}
+    problems: list[str] = []
     try:
-        return Scenario.model_validate({**document, **chosen})
+        document = read_scenario(source)
+    except UsageError as error:
+        # The options are checked all the same, so that everything bad is named at once.
+        problems += error.problems
+    try:
+        scenario = Scenario.model_validate({**document, **chosen})
     except ValidationError as error:
         named = {field: flags[field] for field in chosen}
-        raise UsageError(list(dict.fromkeys(_problems(error, source, named)))) from None
-
-
-def _read(source: str) -> dict[str, Any]:
-    is_preset = source in preset_names()
-    path = _PRESETS / f"{source}.yaml" if is_preset else Path(source)
-    try:
-        document = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        known = ", ".join(preset_names())
-        raise UsageError([f"scenario {source!r}: no such file, and no preset ({known})"]) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError([f"scenario {source}: cannot be read as YAML: {error}"]) from None
-    if not isinstance(document, dict):
-        raise UsageError([f"scenario {source}: must be a mapping of fields to values"])
-    fallback = re.sub(r"[^a-z0-9-]", "-", path.stem.lower()).strip("-")[:40] or "custom"
-    return {"name": fallback, **document}
+        problems += dict.fromkeys(_problems(error, source, named))
+    if problems:
+        raise UsageError(problems)
+    return scenario
 
 
 def _problems(error: ValidationError, source: str, flags: Mapping[str, str]) -> list[str]:
@@ -170,7 +156,7 @@ def _problems(error: ValidationError, source: str, flags: Mapping[str, str]) -> 
         elif entry["type"] == "too_short" and entry["input"]:
             # The same bad item is named by an error of its own.
             continue
-        shown = "" if isinstance(entry["input"], dict) else f" (got {entry['input']!r})"
+        shown = "" if isinstance(entry["input"], dict) else f" (got {reprlib.repr(entry['input'])})"
         problems.append(f"{where}: {message}{shown}")
     return problems
 

@@ -67,8 +67,11 @@ def parse_up_options(chosen: Mapping[str, Any], ports: Mapping[str, str | None])
     if "cap" in given:
         given.setdefault("budget", "cap")
     wanted = {name: port for name, port in ports.items() if port is not None}
-    lacking = given.get("budget") == "cap" and "cap" not in given
-    problems = ["--budget cap: needs --cap USD"] if lacking else []
+    problems = []
+    if given.get("budget") == "cap" and "cap" not in given:
+        problems.append("--budget cap: needs --cap USD")
+    if given.get("budget") == "observe" and "cap" in given:
+        problems.append("--budget observe: refuses nothing, so it takes no --cap; leave one out")
     try:
         options = UpOptions.model_validate({**given, "ports": wanted})
     except ValidationError as error:

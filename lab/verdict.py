@@ -19,6 +19,8 @@ from lab.redelivery import Redelivery, measure
 _LATE_FACTOR = 1.3
 _LATE_MS = 200
 GUARD_EXIT_CODE = 3
+# What the gateway says to a call that spent money, not held money, leaves no room for.
+_FOR_GOOD = ("budget_exceeded", "request_exceeds_budget")
 
 
 class Outcome(StrEnum):
@@ -97,6 +99,13 @@ def _unknown_reasons(judged: Sequence[ArmJudgement], expected: Again | None) -> 
         for p in arm.properties
         if p.status in (Status.NEVER_HAPPENED, Status.UNKNOWN)
     ]
+    # Whatever a property makes of it, a feed that lost entries may hide what would decide.
+    reasons += [
+        f"arm {arm.evidence.arm}: {line}"
+        for arm in judged
+        for line in arm.evidence.missing
+        if not any(line in reason for reason in reasons)
+    ]
     if expected is None:
         reasons.append(f"nobody knows what {judged[0].evidence.scenario.profile} should do")
     return reasons
@@ -147,8 +156,16 @@ def _exit_code(
 
 
 def _guard_stopped(evidence: ArmEvidence) -> bool:
-    safety = evidence.arm == "off" and evidence.budget.cut_off_unix_ms is not None
-    return safety or evidence.load.exit_code == GUARD_EXIT_CODE
+    return _safety_stopped(evidence) or evidence.load.exit_code == GUARD_EXIT_CODE
+
+
+def _safety_stopped(evidence: ArmEvidence) -> bool:
+    """Tell whether the safety limit stopped calls that it had room for at the beginning."""
+    limit, cut_off = evidence.budget.safety_limit, evidence.budget.cut_off_unix_ms
+    if evidence.arm != "off" or limit is None or cut_off is None:
+        return False
+    # A call larger than the whole limit is refused for its size, whatever was spent.
+    return any(d.code in _FOR_GOOD and d.requested <= limit for d in evidence.decisions)
 
 
 def _seen_again(arm: ArmJudgement) -> str:

@@ -66,6 +66,19 @@ def test_what_a_service_no_longer_has_is_counted_once() -> None:
     assert (len(feed.items), feed.dropped) == (2, 3)
 
 
+def test_cursors_may_begin_anywhere() -> None:
+    """A feed whose cursors begin at its process's start, in microseconds, lost nothing by that."""
+    began = 1_800_000_000_000 * 1000
+    entries = [{"seq": began + n} for n in range(1, 6)]
+    with serving(entries, oldest=1) as url, httpx.Client(trust_env=False) as client:
+        feed = Feed("things", url, "things")
+        feed.pull(client)
+        entries.append({"seq": began + 2_000_000})
+        feed.pull(client)
+    assert [item["seq"] - began for item in feed.items] == [1, 2, 3, 4, 5, 2_000_000]
+    assert feed.dropped == 0
+
+
 def test_a_compacting_feed_keeps_the_latest_of_each() -> None:
     """With `latest_by` an instance stands in it once, as it was last seen."""
     entries = [{"seq": 1, "id": "a"}, {"seq": 2, "id": "b"}, {"seq": 3, "id": "a"}]

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -181,13 +182,6 @@ def test_a_duplicate_that_only_the_llm_noticed_is_not_as_expected() -> None:
     )
 
 
-@pytest.mark.parametrize("feed", ["calls", "executions"])
-def test_what_a_lossy_feed_might_hide_is_unknown_when_nothing_was_disrupted(feed: str) -> None:
-    """That nothing came again can't be told from a feed that lost entries."""
-    arm = undisturbed(missing=(f"{feed}: 3 entries were lost",))
-    assert judge([arm]).exit_code is ExitCode.UNKNOWN
-
-
 def test_an_engine_that_stood_still_is_unknown_when_nothing_was_disrupted() -> None:
     """That nothing ran again says nothing when nothing ran at all after the expiry."""
     dead = build(activity(1, []) + activity(2, []), scenario=NOT_LOST, first_again_unix_ms=None)
@@ -295,21 +289,43 @@ def test_a_smaller_call_may_follow_a_refused_one(requested: int) -> None:
     assert verdict.exit_code is ExitCode.AS_EXPECTED
 
 
-@pytest.mark.parametrize("feed", ["calls", "ledger", "decisions", "executions"])
-def test_a_feed_that_lost_entries_never_passes(feed: str) -> None:
+@pytest.mark.parametrize("feed", ["calls", "ledger", "decisions", "executions", "workflows"])
+@pytest.mark.parametrize("make", [endless_off, endless_cap, undisturbed])
+def test_a_feed_that_lost_entries_never_passes(make: Callable[..., ArmEvidence], feed: str) -> None:
     """What rests on an incomplete feed is unknown, and so is the run."""
-    verdict = judge([endless_cap(missing=(f"{feed}: 3 entries were lost",))])
-    assert verdict.exit_code is ExitCode.UNKNOWN
+    verdict = judge([make(missing=(f"{feed}: 3 entries were lost",))])
+    assert (verdict.outcome, verdict.exit_code) == (Outcome.UNKNOWN, ExitCode.UNKNOWN)
     assert "3 entries were lost" in verdict.reasons[0]
 
 
-def test_the_safety_stop_ends_with_the_guards_exit_code() -> None:
-    """Reaching the safety limit in the arm without a cap was not asked for: exit code 3."""
+SAFETY = 1000 * 10**9
+
+
+def refused_in_arm_off(requested: int) -> Verdict:
     arm = endless_off()
-    budget = arm.budget.model_copy(update={"cut_off_unix_ms": BLOW + 20_000})
-    verdict = judge([arm.model_copy(update={"budget": budget})])
+    budget = arm.budget.model_copy(update={"cut_off_unix_ms": BLOW + 20_000, "refusals": 1})
+    late = (
+        arm.decisions[-1]
+        .model_copy(update={"seq": 10_000, "decision": "deny", "code": "budget_exceeded"})
+        .model_copy(update={"requested": requested})
+    )
+    decisions = (*arm.decisions, late)
+    return judge([arm.model_copy(update={"budget": budget, "decisions": decisions})])
+
+
+@given(requested=st.integers(min_value=1, max_value=SAFETY))
+def test_the_safety_stop_ends_with_the_guards_exit_code(requested: int) -> None:
+    """Reaching the safety limit in the arm without a cap was not asked for: exit code 3."""
+    verdict = refused_in_arm_off(requested)
     assert verdict.exit_code is ExitCode.GUARD_STOPPED
     assert verdict.reasons == ("arm off: stopped by its spending guard at $1,000.00",)
+
+
+@given(requested=st.integers(min_value=SAFETY + 1, max_value=10 * SAFETY))
+def test_a_call_that_no_budget_could_carry_is_no_safety_stop(requested: int) -> None:
+    """A call larger than the whole safety limit is refused for its size; nothing was stopped."""
+    verdict = refused_in_arm_off(requested)
+    assert (verdict.outcome, verdict.exit_code) == (Outcome.REPRODUCED, ExitCode.AS_EXPECTED)
 
 
 def test_a_run_that_could_not_end_is_unknown_with_its_reason() -> None:
