@@ -213,7 +213,8 @@ local function reserve(keys, args)
   return append_totals({ 'ALLOW', text(seq) }, names)
 end
 
--- ARGV: id. The last word before a request is written upstream.
+-- ARGV: id. The last word before a request is written upstream. Returns {OK, seq}, {CLOSED, state}
+-- or {UNKNOWN}.
 local function dispatch(keys, args)
   local hold = read_hold(keys[4])
   if not hold then
@@ -221,9 +222,9 @@ local function dispatch(keys, args)
   elseif hold.state ~= 'RESERVED' then
     return { 'CLOSED', hold.state }
   end
-  record(keys, 'dispatch', args[1], hold, { now = now_ms(), reserved = '0', spent = '0' })
+  local seq = record(keys, 'dispatch', args[1], hold, { now = now_ms(), reserved = '0', spent = '0' })
   redis.call('HSET', keys[4], 'state', 'DISPATCHED')
-  return { 'OK' }
+  return { 'OK', text(seq) }
 end
 
 -- ARGV: id, hold_ms from now. Moves no money, so it leaves no ledger entry.
@@ -241,7 +242,7 @@ local function extend(keys, args)
 end
 
 -- ARGV: id, actual cost, '1' when the cost is an upper bound. Records the cost in full, above the
--- reservation too. Returns {OK, overshoot, spent, reserved, …}, {CLOSED, state} or {UNKNOWN}.
+-- reservation too. Returns {OK, seq, overshoot, spent, reserved, …}, {CLOSED, state} or {UNKNOWN}.
 local function settle(keys, args)
   local id, actual_text = args[1], args[2]
   local actual = amount_of(actual_text)
@@ -261,10 +262,10 @@ local function settle(keys, args)
     delta.spent, delta.calls = text(actual - tonumber(hold.amount)), 0
   end
   local overshoot = math.max(0, actual - tonumber(hold.amount))
-  record(keys, 'settle', id, hold, delta,
+  local seq = record(keys, 'settle', id, hold, delta,
     { 'cost', actual_text, 'overshoot', text(overshoot), 'estimated', args[3] })
   close(keys, id, hold, 'SETTLED', delta, KEEP_CLOSED_MS)
-  return append_totals({ 'OK', text(overshoot) }, hold.scopes)
+  return append_totals({ 'OK', text(seq), text(overshoot) }, hold.scopes)
 end
 
 -- ARGV: id. For a call that cost nothing. An unknown id is closed all the same, so that a reserve
@@ -288,9 +289,9 @@ local function release(keys, args)
 end
 
 -- KEYS: 1 to 3. ARGV: most holds to close, prefix of a hold's key.
--- Returns {id, state, …} of the holds that it closed.
+-- Returns {epoch, seq, id, state, …}: where the ledger is, and the holds that it closed.
 local function expire(keys, args)
-  local now, reply = now_ms(), {}
+  local now, reply = now_ms(), { '', '' }
   local due = redis.call('ZRANGE', keys[2], '-inf', now, 'BYSCORE', 'LIMIT', 0, args[1])
   for _, id in ipairs(due) do
     local own = { keys[1], keys[2], keys[3], args[2] .. id }
@@ -309,6 +310,8 @@ local function expire(keys, args)
       reply[#reply + 1] = state
     end
   end
+  local known = redis.call('HMGET', keys[1], 'epoch', 'seq')
+  reply[1], reply[2] = known[1] or '', known[2] or '0'
   return reply
 end
 

@@ -52,15 +52,19 @@ class Keeper:
     async def check(self) -> None:
         """Check the store, tell it what it is owed, and open the gate.
 
+        What closes holds comes before what a full store refuses.
+
         Raises:
             UnsafeStoreError: Its settings may lose money.
             StoreUnavailableError: It can't be used.
         """
         if not self._allow_unsafe:
             await check_safety(self._link)
+        await self._store.load()
+        await self._closer.tell_untold()
+        await self._expire()
         if await self._store.open():
             log.error("store_lost_its_ledger", accepted_by="BUDGET_ALLOW_UNSAFE_STORE")
-        await self._closer.tell_untold()
         self._gate.open()
 
     async def run(self) -> None:
@@ -84,6 +88,9 @@ class Keeper:
     async def _once(self) -> None:
         if self._gate.reason is not None:
             await self.check()
+        await self._expire()
+
+    async def _expire(self) -> None:
         expired = await self._store.expire()
         if expired:
             self._metrics.expired(expired)

@@ -37,7 +37,8 @@ class Store:
 
     Args:
         link: The connection; started and closed by the caller.
-        accept_loss: Go on with a store that lost or rolled back its ledger.
+        accept_loss: Go on with a store that lost or rolled back its ledger. Without it, a loss
+            once seen is for good: no reservation is sent any more.
     """
 
     def __init__(self, link: RedisLink, *, accept_loss: bool = False) -> None:
@@ -45,20 +46,36 @@ class Store:
         self._accept_loss = accept_loss
         self._epoch = ""
         self._seq = 0
+        self._loss: StoreLostError | None = None
 
-    async def open(self) -> bool:
-        """Load the functions and recognise the ledger; return whether it is another than before.
+    async def load(self) -> None:
+        """Load the functions, unless the very same are there, and compare the ledger.
+
+        A full store loads nothing, but answers whether they are there.
 
         Raises:
             StoreUnavailableError: No answer.
-            StoreLostError: The ledger is not the one seen before, or is older.
+            StoreLostError: As `open`; nothing may be told to that store.
         """
         source = files("budget").joinpath("functions.lua").read_text(encoding="utf-8")
-        await self._link.send("FUNCTION", "LOAD", "REPLACE", source)
+        listing = await self._link.send("FUNCTION", "LIST", "LIBRARYNAME", LIBRARY, "WITHCODE")
+        if not any(_library_code(library) == source for library in listing):
+            await self._link.send("FUNCTION", "LOAD", "REPLACE", source)
+        known = self._seq
+        epoch, seq = await self._link.send("HMGET", META, "epoch", "seq")
+        self._compare(epoch or "", seq or "0", known)
+
+    async def open(self) -> bool:
+        """Recognise the ledger, or begin one; return whether it is another than before.
+
+        Raises:
+            StoreUnavailableError: No answer.
+            StoreLostError: The ledger is not the one seen before, or is older; or once was.
+        """
+        known = self._seq
         epoch, seq = await self._call("open", (META,), token_hex(8))
-        is_lost = bool(self._epoch) and (epoch != self._epoch or int(seq) < self._seq)
-        if is_lost and not self._accept_loss:
-            raise self._lost(epoch, seq)
+        self._compare(epoch, seq, known)
+        is_lost = self._is_lost(epoch, seq, known)
         self._epoch, self._seq = epoch, int(seq) if is_lost else max(self._seq, int(seq))
         return is_lost
 
@@ -71,15 +88,15 @@ class Store:
         reserving = self._send_reserve(reservation)
         dispatching = self._call("dispatch", _hold_keys(reservation.id), reservation.id)
         admission = self._admission(reservation, await reserving)
-        dispatched = await dispatching
-        if isinstance(admission, Allowed) and dispatched[0] != "OK":
-            raise StoreUnavailableError(f"the hold was gone before its dispatch: {dispatched}")
+        is_dispatched = self._has_dispatched(await dispatching)
+        if isinstance(admission, Allowed) and not is_dispatched:
+            raise StoreUnavailableError("the hold was gone before its dispatch")
         return admission
 
     async def dispatch(self, reservation_id: str) -> bool:
         """Mark a reservation as about to be written upstream; False when it may not be."""
         reply = await self._call("dispatch", _hold_keys(reservation_id), reservation_id)
-        return bool(reply[0] == "OK")
+        return self._has_dispatched(reply)
 
     async def extend(self, reservation_id: str, hold_ms: int) -> bool:
         """Let a hold live at least so long from now; False when it is closed."""
@@ -102,7 +119,8 @@ class Store:
         )
         if reply[0] != "OK":
             return None
-        return Settled(NanoUsd(int(reply[1])), _totals(reply[2:]))
+        self._learn(reply[1])
+        return Settled(NanoUsd(int(reply[2])), _totals(reply[3:]))
 
     async def release(self, reservation_id: str) -> bool:
         """Give back a hold whose call cost nothing; False when it was closed or never made.
@@ -113,15 +131,25 @@ class Store:
         return bool(reply[0] == "OK")
 
     async def expire(self, most: int = 500) -> tuple[Expired, ...]:
-        """Close holds that are past their time: dispatched ones count as spent."""
+        """Close holds that are past their time: dispatched ones count as spent.
+
+        Learns how far the ledger is: what other gateways wrote can't be rolled back unseen.
+
+        Raises:
+            StoreLostError: As `open`.
+        """
+        known = self._seq
         reply = await self._call("expire", (META, HOLDS, LEDGER), most, HOLD_PREFIX)
-        pairs = zip(reply[::2], reply[1::2], strict=True)
+        self._compare(reply[0], reply[1], known)
+        self._learn(reply[1])
+        pairs = zip(reply[2::2], reply[3::2], strict=True)
         return tuple(Expired(reservation_id, HoldState(state)) for reservation_id, state in pairs)
 
     def _call(self, function: str, keys: Sequence[str], *arguments: str | int) -> Any:
         return self._link.send("FCALL", f"{LIBRARY}_{function}", len(keys), *keys, *arguments)
 
     def _send_reserve(self, reservation: Reservation) -> Any:
+        self._refuse_after_loss()
         scopes = [
             key for limit in reservation.limits for key in (limit.scope.key, limit.scope.index_key)
         ]
@@ -143,15 +171,51 @@ class Store:
             raise self._lost(reply[1], reply[2])
         if reply[0] == "DENY":
             return _denied(reservation, reply)
-        self._seq = max(self._seq, int(reply[1]))
+        self._learn(reply[1])
         return Allowed(int(reply[1]), _totals(reply[2:]))
 
+    def _has_dispatched(self, reply: list[Any]) -> bool:
+        if reply[0] != "OK":
+            return False
+        self._learn(reply[1])
+        return True
+
+    def _learn(self, seq: str) -> None:
+        self._seq = max(self._seq, int(seq))
+
+    def _is_lost(self, epoch: str, seq: str, known: int) -> bool:
+        return bool(self._epoch) and (epoch != self._epoch or int(seq) < known)
+
+    def _compare(self, epoch: str, seq: str, known: int) -> None:
+        """Compare the ledger with what was known of it when it was asked."""
+        self._refuse_after_loss()
+        if self._is_lost(epoch, seq, known) and not self._accept_loss:
+            raise self._lost(epoch, seq)
+
+    def _refuse_after_loss(self) -> None:
+        if self._loss is not None:
+            raise self._loss
+
     def _lost(self, epoch: str, seq: str) -> StoreLostError:
-        return StoreLostError(
-            f"Redis holds ledger {epoch or '(none)'} at entry {seq}, but this gateway knows "
+        """Build the error, and stay with it: later entries don't bring back the lost ones."""
+        loss = self._loss or StoreLostError(
+            f"Redis held ledger {epoch or '(none)'} at entry {seq}, but this gateway knows "
             f"ledger {self._epoch} at entry {self._seq}: it was emptied, replaced or rolled back. "
-            "Restore it, or restart the gateway to go on with what it holds"
+            "Restore it if you can, then restart the gateway to go on with what it holds"
         )
+        if not self._accept_loss:
+            self._loss = loss
+        return loss
+
+
+def _library_code(library: dict[str, Any] | list[Any]) -> str | None:
+    """Return the source in one entry of FUNCTION LIST, a map or a list of pairs."""
+    pairs = (
+        library
+        if isinstance(library, dict)
+        else dict(zip(library[::2], library[1::2], strict=True))
+    )
+    return pairs.get("library_code")
 
 
 def _hold_keys(reservation_id: str) -> tuple[str, str, str, str]:

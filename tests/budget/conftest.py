@@ -96,5 +96,6 @@ async def link(redis_url: str) -> AsyncIterator[RedisLink]:
 async def store(link: RedisLink) -> Store:
     """Give an open store on an empty database."""
     opened = Store(link)
+    await opened.load()
     await opened.open()
     return opened

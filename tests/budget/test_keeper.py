@@ -8,7 +8,7 @@ import httpx
 import redis
 
 from tests.budget.conftest import DURABLE, StartGateway
-from tests.budget.gateways import CALL_NANO_USD, RunningGateway, until, wait_until
+from tests.budget.gateways import CALL_NANO_USD, RunningGateway, until, usd, wait_until
 from tests.support.ports import free_port
 from tests.support.services import python_service, redis_server
 
@@ -89,6 +89,67 @@ def test_lost_functions_are_loaded_again_and_a_lost_ledger_is_not_accepted(
         answer = gateway.http.get(f"{gateway.url}/readyz")
         assert answer.status_code == 503
         assert "restart the gateway" in answer.json()["reason"]
+
+
+def wait_for_keepers(client: redis.Redis, gateways: int, command: str) -> None:
+    """Wait until each of some idle gateways sent a command that its keeper repeats."""
+
+    def looks() -> int:
+        return int(client.info("commandstats")[f"cmdstat_{command}"]["calls"])
+
+    seen = looks()
+    wait_until(lambda: looks() > seen + 2 * gateways, "every keeper looked at the store")
+
+
+def test_a_rolled_back_store_is_accepted_by_none_of_its_gateways(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    """Room for ten calls lets ten through, though the store forgot nine of them."""
+    with redis_server(tmp_path, *DURABLE) as (_, port):
+        client = redis.Redis(port=port)
+        url, cap = f"redis://127.0.0.1:{port}/0", usd(10 * CALL_NANO_USD)
+        gateways = [start_gateway(url, BUDGET_CAP_USD=cap) for _ in range(2)]
+        assert gateways[0].chat().status_code == 200
+        snapshot = {key: client.dump(key) for key in client.scan_iter()}
+        assert [gateways[1].chat().status_code for _ in range(9)] == [200] * 9
+        wait_for_keepers(client, len(gateways), "fcall")
+        rollback = client.pipeline(transaction=True)
+        rollback.flushdb()
+        for key, value in snapshot.items():
+            rollback.restore(key, 0, value)
+        rollback.execute()
+        assert [gateway.chat().status_code for gateway in gateways] == [503] * 2
+        client.hset("{budget}:meta", "seq", 1000)
+        wait_for_keepers(client, len(gateways), "config|get")
+        for gateway in gateways:
+            assert gateway.chat().status_code == 503
+            reason = gateway.http.get(f"{gateway.url}/readyz").json()["reason"]
+            assert "rolled back" in reason
+        client.close()
+        made = [len(g.provider.ledger(g.app)["calls"]) for g in gateways]
+        assert made == [1, 9]
+
+
+async def test_a_full_store_still_closes_what_is_open(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    """Without memory no call is let through, and those under way are settled all the same."""
+    with redis_server(tmp_path, *DURABLE) as (_, port):
+        client = redis.Redis(port=port)
+        gateway = start_gateway(f"redis://127.0.0.1:{port}/0", BUDGET_CAP_USD="1")
+        async with httpx.AsyncClient(timeout=20) as calls:
+            slow = asyncio.create_task(calls.post(**gateway.request(user="wait:0.5")))
+            await until(gateway.reserved, "the slow call holds money")
+            client.config_set("maxmemory", 1)
+            assert gateway.chat().status_code == 503
+            assert (await slow).status_code == 200
+        await until(lambda: gateway.reserved() == 0, "the call is closed")
+        assert gateway.spent() == CALL_NANO_USD
+        assert not gateway.is_ready()
+        client.config_set("maxmemory", 0)
+        client.close()
+        await until(gateway.is_ready, "the gateway opens again")
+        assert gateway.chat().status_code == 200
 
 
 def test_a_killed_gateway_s_call_counts_as_spent(

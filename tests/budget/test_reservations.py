@@ -75,6 +75,7 @@ class Budget(RuleBasedStateMachine):
         self.link.start()
         await self.link.send("FLUSHALL")
         self.store = Store(self.link)
+        await self.store.load()
         await self.store.open()
 
     def teardown(self) -> None:

@@ -1,8 +1,10 @@
 """Laws of the functions in Redis, watched through the store."""
 
+from pathlib import Path
+
 import pytest
 
-from budget.errors import StoreArgumentError, StoreLostError
+from budget.errors import StoreArgumentError, StoreLostError, StoreUnavailableError
 from budget.link import RedisLink
 from budget.reading import Reading
 from budget.reservations import Allowed, Denied, HoldState, Obstacle
@@ -10,6 +12,7 @@ from budget.scopes import MAX_LIMIT_NANO_USD, ScopeKind
 from budget.store import Store
 from metering.money import NanoUsd
 from tests.budget.builders import HOUR_MS, reservation
+from tests.support.services import redis_server
 
 
 async def totals(link: RedisLink) -> tuple[int, int]:
@@ -180,6 +183,66 @@ async def test_a_rolled_back_store_admits_nothing(store: Store, link: RedisLink)
     await link.send("HSET", "{budget}:meta", "seq", 1)
     with pytest.raises(StoreLostError):
         await store.reserve(reservation(1))
+
+
+async def test_what_another_gateway_wrote_can_not_be_rolled_back_unseen(
+    store: Store, link: RedisLink
+) -> None:
+    """A gateway that only looks for expired holds knows the ledger's end all the same."""
+    await store.reserve(reservation(1))
+    other = Store(link)
+    await other.open()
+    for _ in range(9):
+        await other.reserve_and_dispatch(reservation(1))
+    assert await store.expire() == ()
+    await link.send("HSET", "{budget}:meta", "seq", 18)
+    with pytest.raises(StoreLostError):
+        await store.reserve(reservation(1))
+
+
+@pytest.mark.parametrize("end", ["settle", "dispatch"])
+async def test_every_entry_of_a_gateway_s_own_is_known(
+    store: Store, link: RedisLink, end: str
+) -> None:
+    """The entry that ends or dispatches a call is missed as much as a reservation."""
+    held = reservation(1)
+    await store.reserve(held)
+    if end == "settle":
+        await store.settle(held.id, NanoUsd(1))
+    else:
+        await store.dispatch(held.id)
+    await link.send("HSET", "{budget}:meta", "seq", 1)
+    with pytest.raises(StoreLostError):
+        await store.expire()
+
+
+async def test_a_loss_once_seen_is_for_good(store: Store, link: RedisLink) -> None:
+    """Entries that others write after a rollback don't bring back what was lost."""
+    await store.reserve(reservation(1))
+    await store.reserve(reservation(1))
+    await link.send("HSET", "{budget}:meta", "seq", 1)
+    with pytest.raises(StoreLostError):
+        await store.expire()
+    await link.send("HSET", "{budget}:meta", "seq", 9)
+    for ask in (store.load(), store.open(), store.expire(), store.reserve(reservation(1))):
+        with pytest.raises(StoreLostError):
+            await ask
+    assert await totals(link) == (0, 2)
+
+
+async def test_functions_that_are_there_are_not_loaded_again(tmp_path: Path) -> None:
+    """A full store refuses to load functions, not to say which it has."""
+    with redis_server(tmp_path) as (_, port):
+        link = RedisLink(f"redis://127.0.0.1:{port}/0")
+        link.start()
+        store = Store(link)
+        await store.load()
+        await link.send("CONFIG", "SET", "maxmemory", 1)
+        await store.load()
+        await link.send("FUNCTION", "FLUSH")
+        with pytest.raises(StoreUnavailableError, match="maxmemory"):
+            await store.load()
+        await link.close()
 
 
 async def test_an_unsafe_store_goes_on_after_a_loss_when_told(

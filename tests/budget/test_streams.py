@@ -34,9 +34,9 @@ def test_running_totals_are_not_final() -> None:
     reader = StreamReader(wants_usage=False)
     passed = reader.feed(encode_event(json.dumps(first)))
     assert [json.loads(e.data) for e in EventParser().feed(passed)] == [first]
-    assert reader.usage is None
+    counts = [reader.usage]
     reader.feed(DONE)
-    assert reader.usage == Usage(3, 0, 1)
+    assert [*counts, reader.usage] == [None, Usage(3, 0, 1)]
     assert reader.final_usage is None
 
 
