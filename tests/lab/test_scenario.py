@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from lab.errors import UsageError
-from lab.scenario import Scenario, load_scenario, preset_names
+from lab.scenario import Scenario, load_scenario
+from lab.scenario_file import preset_names
 
 FLAGS = {"ttl_s": "--ttl", "workflows": "--workflows", "arms": "--arm", "cap_usd": "--cap"}
 FLAGS["observe_s"] = "--observe"
@@ -104,3 +105,19 @@ def test_a_scenario_survives_its_own_yaml() -> None:
     """What a run writes down can be read again to repeat it."""
     scenario = load_scenario("demo", {"ttl_s": 3}, FLAGS)
     assert Scenario.model_validate(scenario.model_dump(mode="json")) == scenario
+
+
+def test_a_missing_file_does_not_hide_bad_options() -> None:
+    """Everything that is bad is named at once, wherever it was said."""
+    problems = problems_of("nowhere.yaml", workflows="0", cap_usd="-1x")
+    assert len(problems) == 3
+    assert "nowhere.yaml" in problems[0]
+
+
+def test_an_endless_value_is_shown_in_short(tmp_path: Path) -> None:
+    """What a few bytes of YAML unfold into is not printed whole."""
+    path = tmp_path / "bomb.yaml"
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 8)]
+    path.write_text("\n".join([*lines, "workflows: *a7"]))
+    assert sum(map(len, problems_of(str(path)))) < 20_000

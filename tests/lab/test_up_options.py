@@ -24,6 +24,8 @@ def test_a_cap_means_that_it_is_enforced(tmp_path: Path) -> None:
     assert (config.budget_mode, config.cap_usd) == ("observe", None)
     with pytest.raises(UsageError, match="--budget cap: needs --cap"):
         parse_up_options({"budget": "cap"}, {})
+    with pytest.raises(UsageError, match="--budget observe: refuses nothing"):
+        parse_up_options({"budget": "observe", "cap": "1"}, {})
 
 
 def test_ports_not_given_are_the_documented_ones(tmp_path: Path) -> None:
