@@ -51,8 +51,6 @@ def _profile(value: object) -> str:
 # of the observation which an endless activity may be silent, with what a late scheduler adds.
 _LEAST_EXECUTIONS = 5
 _LATE_S = 2
-# A value in an error line; a few bytes of YAML can stand for gigabytes.
-_SHORT = reprlib.Repr(maxlevel=2, maxlist=4, maxdict=4, maxstring=80)
 Arm = Annotated[ArmName, BeforeValidator(_arm)]
 Money = Annotated[str, BeforeValidator(_money)]
 
@@ -158,10 +156,17 @@ def _problems(error: ValidationError, source: str, flags: Mapping[str, str]) -> 
         elif entry["type"] == "too_short" and entry["input"]:
             # The same bad item is named by an error of its own.
             continue
-        shown = "" if isinstance(entry["input"], dict) else f" (got {_SHORT.repr(entry['input'])})"
+        shown = "" if isinstance(entry["input"], dict) else f" (got {_shown(entry['input'])})"
         problems.append(f"{where}: {message}{shown}")
     return problems
 
 
 def _fields(location: Sequence[str]) -> list[str]:
     return list(AgentInput.model_fields if location else Scenario.model_fields)
+
+
+def _shown(value: object) -> str:
+    # A few bytes of YAML can stand for gigabytes.
+    short = reprlib.Repr()
+    short.maxlevel, short.maxlist, short.maxdict, short.maxstring = 2, 4, 4, 80
+    return short.repr(value)
