@@ -1,20 +1,24 @@
-"""docs/contracts.md and the services' settings say the same."""
+"""docs/contracts.md and the services' settings, options and routes say the same."""
 
 import re
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from budget.settings import Settings as BudgetSettings
 from fake_llm.settings import FakeLlmSettings
+from loadgen.options import ALLOW_REMOTE_FLAG, OPTIONS
 from sidecar.scheduler.settings import SchedulerSettings
 from sidecar.settings import SidecarSettings
 from tests.support.services import ROOT
+from workflow_app.routes import router
 from workflow_app.settings import Settings as WorkflowAppSettings
 
 CONTRACTS = ROOT / "docs" / "contracts.md"
+ABSENT_OPTION = {"--run-id": "random"}
 ABSENT = {None: "none", PydanticUndefined: "required", True: "true", False: "false"}
 
 
@@ -65,6 +69,43 @@ def test_the_settings_of_sidecar_and_scheduler_are_documented() -> None:
     """Their common table has all settings of both, no other, and their real defaults."""
     real = _real(SidecarSettings, with_prefix=True) | _real(SchedulerSettings, with_prefix=True)
     assert _documented("sidecar") == real
+
+
+def test_every_option_of_the_load_generator_is_documented_with_its_default() -> None:
+    """The table has all of its options, no other, and their real defaults."""
+    rows = re.findall(r"^\| (`--[^|]+`) \| (.*?) \|", _section("loadgen"), re.MULTILINE)
+    documented: list[tuple[str, str]] = []
+    for flags, defaults in rows:
+        each = re.findall(r"`(--[a-z-]+)`", flags)
+        values = defaults.replace("`", "").split(", ")
+        # A single default is that of all options of its row.
+        values = values * len(each) if len(values) == 1 else values
+        documented += zip(each, values, strict=True)
+    real = [(each.flag, each.default or ABSENT_OPTION.get(each.flag, "none")) for each in OPTIONS]
+    assert sorted(documented) == sorted([*real, (ALLOW_REMOTE_FLAG, "off")])
+
+
+def _documented_routes(title: str) -> set[tuple[str, str]]:
+    """Return methods and paths; a path alone behind a route takes the place of its last part."""
+    found = set()
+    route = r"`(GET|POST) (/[^` ?]*)[^`]*`((?:, `/\w+`)*)"
+    for method, path, others in re.findall(route, _section(title)):
+        found.add((method, path))
+        parent = path.rpartition("/")[0]
+        found |= {(method, f"{parent}{each}") for each in re.findall(r"/\w+", others)}
+    return found
+
+
+def test_every_route_of_the_workflow_app_is_documented() -> None:
+    """Each documented route is in its OpenAPI document, and each there, but the index, is told."""
+    app = FastAPI()
+    app.include_router(router)
+    real = {
+        (method.upper(), path.replace("{instance_id}", "{id}"))
+        for path, methods in app.openapi()["paths"].items()
+        for method in methods
+    }
+    assert _documented_routes("workflow_app") == real - {("GET", "/")}
 
 
 def test_links_lead_somewhere() -> None:
