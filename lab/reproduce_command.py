@@ -9,6 +9,7 @@ from lab.reproduce import RunResult, reproduce
 from lab.run_directory import verdict_document
 from lab.scenario import load_scenario
 from lab.supervisor import stop_on_signals
+from lab.verdict import Outcome
 
 
 def run_reproduce(
@@ -37,6 +38,7 @@ def _print_result(result: RunResult) -> None:
             f"{rates.refusals_per_s:.1f} refused/s, {rates.paid_calls_per_s:.1f} paid calls/s"
         )
     if verdict.arms:
-        for reason in verdict.reasons:
-            print_lines(f"not as expected: {reason}")
+        is_unknown = verdict.outcome is Outcome.UNKNOWN
+        label = "unknown, because" if is_unknown else "not as expected"
+        print_lines(*(f"{label}: {reason}" for reason in verdict.reasons))
     print_lines(f"report: {result.directory / 'report.html'}")

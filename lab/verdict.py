@@ -225,9 +225,9 @@ def _spending(arm: ArmJudgement, outcome: Outcome) -> str:
     if outcome is Outcome.NOT_REPRODUCED:
         return f"; arm {name} spent {spent}"
     if name == "cap" and limit is not None:
-        held = f"; a cap of {format_usd(limit)} held spend at {spent}"
         if arm.evidence.budget.cut_off_unix_ms is None:
-            return held
-        return f"{held} while {arm.rates.executions_per_s:.1f} executions/s ran on into refusals"
+            return f"; a cap of {format_usd(limit)} was not reached ({spent} spent)"
+        refused = f"{arm.rates.refusals_per_s:.1f} executions/s ran on into refusals"
+        return f"; a cap of {format_usd(limit)} held spend at {spent} while {refused}"
     rate = format_rate(arm.rates.nano_usd_per_hour)
     return f"; without a cap {spent} were spent, rising by {rate}/h"

@@ -3,15 +3,21 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-_PACKAGES = ("runaway", "dapr", "dapr-ext-workflow", "locust")
+# Dapr's packages are its SDK for Python: no Dapr runs because they are here.
+_PACKAGES = {
+    "runaway": "runaway",
+    "dapr SDK": "dapr",
+    "dapr workflow SDK": "dapr-ext-workflow",
+    "locust": "locust",
+}
 
 
 def installed_versions() -> dict[str, str]:
     """Return Python's and the packages' versions; a package that is absent says so."""
     found = {"python": platform.python_version(), "system": platform.platform(terse=True)}
-    for package in _PACKAGES:
+    for name, package in _PACKAGES.items():
         try:
-            found[package] = version(package)
+            found[name] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
+            found[name] = "not installed"
     return found

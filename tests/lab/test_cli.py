@@ -71,7 +71,7 @@ def test_doctor_finds_what_this_environment_has(tmp_path: Path) -> None:
     done = runaway(tmp_path, "doctor", "--json")
     findings = {finding["name"]: finding for finding in json.loads(done.stdout)}
     assert done.returncode == 0
-    assert findings["dapr-ext-workflow"]["detail"] == "1.18.3"
+    assert findings["dapr workflow SDK"]["detail"] == "1.18.3"
     assert findings["redis"]["level"] == "ok"
     assert findings["state store"]["detail"] == "ttlInSeconds 5"
 
