@@ -228,7 +228,7 @@ def test_a_cap_that_never_tripped_makes_the_run_unknown() -> None:
     verdict = judge([build(runs, arm="cap", cap_usd="500")])
     assert verdict.exit_code is ExitCode.UNKNOWN
     assert "the cap tripped" in verdict.reasons[0]
-    assert "a cap of $1.20 was not reached" in verdict.sentence
+    assert "a cap of $500.00 was not reached" in verdict.sentence
     assert "held" not in verdict.sentence
 
 
