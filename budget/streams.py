@@ -87,7 +87,7 @@ class StreamReader:
     def _note_end(self, data: str) -> None:
         if data.strip() == DONE_DATA:
             self._is_done = True
-        elif _HAS_FINISH_REASON.search(data):
+        elif not self._is_whole and _HAS_FINISH_REASON.search(data):
             with contextlib.suppress(ValidationError):
                 choices = ChatChunk.model_validate_json(data).choices
                 self._finished |= {choice.index for choice in choices if choice.finish_reason}

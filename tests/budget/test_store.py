@@ -245,6 +245,28 @@ async def test_functions_that_are_there_are_not_loaded_again(tmp_path: Path) -> 
         await link.close()
 
 
+async def test_a_full_store_closes_holds_and_makes_none(tmp_path: Path) -> None:
+    """What gives money back or spends it runs without memory; a reservation does not."""
+    with redis_server(tmp_path) as (_, port):
+        link = RedisLink(f"redis://127.0.0.1:{port}/0")
+        link.start()
+        store = Store(link)
+        await store.load()
+        await store.open()
+        due, settled, released = reservation(1, hold_ms=0), reservation(2), reservation(4)
+        for held in (due, settled, released):
+            await store.reserve_and_dispatch(held)
+        await link.send("CONFIG", "SET", "maxmemory", 1)
+        with pytest.raises(StoreUnavailableError, match="maxmemory"):
+            await store.reserve(reservation(1))
+        await store.load()
+        assert [e.reservation_id for e in await store.expire()] == [due.id]
+        assert await store.settle(settled.id, NanoUsd(2))
+        assert await store.release(released.id)
+        assert await totals(link) == (3, 0)
+        await link.close()
+
+
 async def test_an_unsafe_store_goes_on_after_a_loss_when_told(
     store: Store, link: RedisLink
 ) -> None:
