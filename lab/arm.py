@@ -11,7 +11,7 @@ import httpx
 from lab.clock import now_unix_ms
 from lab.components import read_ttl_s
 from lab.disruptions import DISRUPTIONS, DisruptionRecord
-from lab.errors import DeadlineError
+from lab.errors import CannotRunError, DeadlineError
 from lab.evidence import ArmEvidence
 from lab.expectation import Again, expected_again
 from lab.load import Load
@@ -95,6 +95,7 @@ class ArmRun:
                 if name.startswith(f"{self.plan.run_id}-")
             ]
             started = sum(1 for w in mine if w["app"]["executions"] > 0)
+            self._refuse_low_cap(sum(w["app"]["refusals"] for w in mine))
             self._in_flight = self._llm_in_flight()
             return started >= scenario.workflows and self._in_flight >= enough
 
@@ -106,6 +107,13 @@ class ArmRun:
             timeout_s=spread_s + 4 * scenario.call_s + _LOAD_MARGIN_S,
             progress=lambda: f"{started} have run a step, {self._in_flight} in flight",
         )
+
+    def _refuse_low_cap(self, refusals: int) -> None:
+        if refusals:
+            raise CannotRunError(
+                f"{refusals} calls were refused before all workflows ran: the cap must let the "
+                "healthy phase pass; raise cap_usd (--cap)"
+            )
 
     def _llm_in_flight(self) -> int:
         return int(self.recorder.get(f"{self.plan.config.url('fake_llm')}/spend")["in_flight"])

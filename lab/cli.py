@@ -60,7 +60,7 @@ def up(
         budget: observe (count only, the default) or cap (refuse above --cap).
         cap: Hard cap in US dollars, for example 1.50; means --budget cap.
         profile: Version of Dapr to behave like: 1.16.1 (default), 1.16.2 or 1.18.3.
-        call_s: Seconds that each LLM call takes (default 0).
+        call_s: Seconds that each LLM call takes (default 2).
         app_port: Workflow app (8999).
         budget_port: Budget gateway (8002).
         budget_redis_port: The budget's Redis (6380).

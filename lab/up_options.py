@@ -24,7 +24,7 @@ class UpOptions(BaseModel):
     budget: Literal["observe", "cap"] = "observe"
     cap: str | None = None
     profile: str = "1.16.1"
-    call_s: float = Field(0.0, ge=0, le=600)
+    call_s: float = Field(2.0, ge=0, le=600)
     ports: dict[str, Port] = Field(default_factory=dict)
 
     @field_validator("cap")

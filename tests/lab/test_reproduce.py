@@ -149,3 +149,12 @@ def _lives(process: psutil.Process) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_a_cap_below_the_healthy_phase_is_said_at_once(tmp_path: Path) -> None:
+    """Calls that are refused before anything is disrupted end the run as UNKNOWN, with the mend."""
+    with reproduce(tmp_path, "--cap", "0.000000001") as process:
+        printed, _ = process.communicate(timeout=60)
+        assert process.returncode == 2
+    assert printed.startswith("UNKNOWN\n")
+    assert "raise cap_usd (--cap)" in printed
