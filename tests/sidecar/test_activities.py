@@ -16,6 +16,9 @@ from tests.sidecar.stack import Stack, stack, until, write_component
 
 PROFILES = ("1.16.1", "1.16.2", "1.18.3")
 OBSERVED_S = 5.5
+RETRY_S = 1.0
+# So many executions after the restart are waited for where they go on for ever.
+RUNS = {"runaway-2s": 3, "runaway-02s-burst": 6, "partial-metadata": 4}
 LOST = ("runaway-2s", "runaway-02s-burst", "partial-metadata")
 NOT_FOUND = "no such instance exists"
 pytestmark = [pytest.mark.timeout(150), pytest.mark.parametrize("profile", PROFILES)]
@@ -70,11 +73,17 @@ def _lose(stack: Stack) -> Aftermath:
     stack.start_sidecar()
     until(lambda: len(stack.executions("runaway-2s")) > 1)
     time.sleep(OBSERVED_S)
-    return Aftermath(stack, ttls, restarted_at)
+    made = Aftermath(stack, ttls, restarted_at)
+    if stack.profile == "1.16.1":
+        until(lambda: all(len(made.runs(each)) >= least for each, least in RUNS.items()))
+    return made
 
 
-def _gaps(runs: list[float]) -> list[float]:
-    return [later - earlier for earlier, later in pairwise(runs)]
+def _pauses(stack: Stack, instance: str) -> list[float]:
+    """Return how long after each end the next execution began, in seconds."""
+    began = [each["at"] for each in stack.executions(instance)][1:]
+    ended = [each["at"] for each in stack.executions(instance, "end")]
+    return [later - earlier for earlier, later in zip(ended, began, strict=False)]
 
 
 def test_every_key_gets_the_ttl_at_every_write(
@@ -93,7 +102,9 @@ def test_a_lost_workflows_activity_runs_for_ever_or_once_more(
     runs = aftermath[profile].runs("runaway-2s")
     if profile == "1.16.1":
         assert len(runs) >= 3
-        assert all(each == pytest.approx(2.0, abs=0.35) for each in _gaps(runs))
+        pauses = _pauses(aftermath[profile].stack, "runaway-2s")[1:]
+        assert min(pauses) > 0
+        assert min(pauses) < RETRY_S
     else:
         assert len(runs) == 1
 
@@ -104,8 +115,8 @@ def test_after_an_outage_executions_follow_back_to_back(
     """The retry clock counts from the due time, so an outage is worked off in a burst."""
     runs = aftermath[profile].runs("runaway-02s-burst")
     if profile == "1.16.1":
-        assert len(runs) >= OBSERVED_S
-        assert sum(_gaps(runs)[:4]) < 4 * 0.75
+        gaps = [later - earlier for earlier, later in pairwise(runs)]
+        assert sum(each < RETRY_S for each in gaps) >= 4
     else:
         assert len(runs) == 1
 
