@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from lab.stack_config import APP_ID, NAMESPACE
 
@@ -43,7 +45,12 @@ class StateKeys:
         """
         if self._client is None:
             self._client = redis.Redis(
-                host="127.0.0.1", port=self.port, socket_timeout=2, decode_responses=True
+                host="127.0.0.1",
+                port=self.port,
+                socket_timeout=2,
+                decode_responses=True,
+                # Whoever looks comes again by itself, with a deadline of its own.
+                retry=Retry(NoBackoff(), 0),
             )
         keys = self._client.scan_iter(match=f"{self.prefix}*", count=_SCAN_BATCH)
         return rows_by_instance((str(key) for key in keys), self.prefix)
