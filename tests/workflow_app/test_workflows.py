@@ -60,7 +60,7 @@ def test_a_402_ends_an_activity_at_once(house: Stack) -> None:
     """The incident's retry policy does not try a refused call again."""
     start(house, "poor", prompt_tokens=20_000, retry="incident")
     entry = house.until_status("poor", "FAILED")
-    assert "402: budget_exceeded" in entry["failure"]
+    assert "402: request_exceeds_budget" in entry["failure"]
     assert (entry["app"]["executions"], entry["app"]["refusals"]) == (1, 1)
     [execution] = house.executions("poor")
     assert (execution["outcome"], execution["run"]) == ("refused", 1)
