@@ -8,9 +8,7 @@ fake_llm_throughput.py. Ratios are to the proxy that only forwards; at the end t
 must equal the provider's.
 """
 
-import argparse
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -22,7 +20,7 @@ import httpx
 import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.fake_llm_throughput import PLAIN, STREAMED, Load, Result, measure
+from benchmarks.fake_llm_throughput import PLAIN, STREAMED, Load, Result, measure, parse_load
 from tests.support.ports import free_port
 from tests.support.services import Service, redis_server, running, wait_until_http
 
@@ -111,15 +109,9 @@ def check_ledgers(provider_url: str, gateway_url: str) -> None:
 
 def main() -> None:
     """Measure plain and streamed calls."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--connections", type=int, default=50)
-    options = parser.parse_args()
-    load = Load(min(options.connections, 500), min(options.seconds, 60.0))
-    client = "wrk" if shutil.which("wrk") else "aiohttp (no wrk on PATH)"
+    load = parse_load(__doc__)
     print(
-        f"client {client}, {load.connections} connections, {load.seconds:g} s each, "
-        f"{os.cpu_count()} cores shared by client, provider, Redis and the server measured"
+        f"{load}, {os.cpu_count()} cores shared by client, provider, Redis and the server measured"
     )
     for title, body in (("plain", PLAIN), ("streamed", STREAMED)):
         with tempfile.TemporaryDirectory() as folder:

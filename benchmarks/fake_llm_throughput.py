@@ -49,6 +49,10 @@ class Load:
     connections: int
     seconds: float
 
+    def __str__(self) -> str:
+        client = "wrk" if shutil.which("wrk") else "aiohttp (no wrk on PATH)"
+        return f"client {client}, {self.connections} connections, {self.seconds:g} s each"
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -128,18 +132,19 @@ async def _ask(url: str, body: bytes, load: Load) -> tuple[int, float]:
         return sum(counts), time.perf_counter() - began
 
 
-def main() -> None:
-    """Measure all servers and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+def parse_load(about: str | None) -> Load:
+    """Read the load, bounded in connections and time, from the command line."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0] if about else None)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--connections", type=int, default=50)
     options = parser.parse_args()
-    load = Load(min(options.connections, 500), min(options.seconds, 60.0))
-    client = "wrk" if shutil.which("wrk") else "aiohttp (no wrk on PATH)"
-    print(
-        f"client {client}, {load.connections} connections, {load.seconds:g} s each, "
-        f"{os.cpu_count()} cores, one server process at a time"
-    )
+    return Load(min(options.connections, 500), min(options.seconds, 60.0))
+
+
+def main() -> None:
+    """Measure all servers and print a table."""
+    load = parse_load(__doc__)
+    print(f"{load}, {os.cpu_count()} cores, one server process at a time")
     for title, body in (("plain", PLAIN), ("streamed", STREAMED)):
         _print_table(title, body, load)
 

@@ -22,7 +22,7 @@ from lab.errors import (
     UnexpectedError,
 )
 from lab.evidence import ArmEvidence
-from lab.paths import COMPONENTS, runs_dir
+from lab.paths import COMPONENTS, usable_runs_dir
 from lab.ports import Ports, free_ports
 from lab.processes import Nursery
 from lab.report import write_report
@@ -67,7 +67,7 @@ def reproduce(
         RedisBinaryError: no Redis-protocol server; nothing was started.
     """
     runtime = make_runtime(scenario.runtime)
-    directory = RunDirectory.create(runs_dir(), scenario.name, datetime.now(UTC))
+    directory = RunDirectory.create(usable_runs_dir(), scenario.name, datetime.now(UTC))
     plans = _plans(scenario, directory)
     head = _head(scenario, runtime, directory, arguments)
     directory.begin(scenario, head)

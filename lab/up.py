@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from lab.paths import stack_dir
+from lab.paths import stack_dir, usable_runs_dir
 from lab.printing import print_json, print_lines, print_status
 from lab.progress import Progress, make_console
 from lab.runtimes import make_runtime
@@ -20,7 +20,9 @@ def run_up(
     as_json: bool,
 ) -> int:
     """Start the stack; return when it has ended, or with `detach` when it is ready."""
-    config = parse_up_options(chosen, ports).config(stack_dir())
+    options = parse_up_options(chosen, ports)
+    usable_runs_dir()
+    config = options.config(stack_dir())
     with Progress(make_console(), ("up",)) as progress:
 
         def say(text: str) -> None:

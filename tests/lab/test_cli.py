@@ -43,13 +43,31 @@ def test_bad_usage_is_exit_2_with_plain_lines(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_was_not_foreseen_is_never_taken_for_a_verdict(tmp_path: Path) -> None:
-    """A folder of runs that can't be made is exit code 2 with one line, not Python's own 1."""
+@pytest.mark.parametrize("verb", ["reproduce", "up"])
+def test_runs_that_cannot_be_kept_are_said_in_one_line(tmp_path: Path, verb: str) -> None:
+    """A folder of runs that can't be made is exit code 2 with the mend."""
     (tmp_path / "file").write_text("")
-    done = runaway(tmp_path / "file", "reproduce")
+    done = runaway(tmp_path / "file", verb)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith("runaway: unexpected NotADirectoryError: ")
+    assert line.startswith(f"runaway: no runs can be kept in {tmp_path / 'file'} (")
+
+
+def test_what_was_not_foreseen_is_never_taken_for_a_verdict() -> None:
+    """Output that can't be written is exit code 2 with one line, not Python's own 1."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "lab", "--help"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("runaway: unexpected OSError: ")
 
 
 def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:

@@ -18,27 +18,12 @@ from dapr.ext.workflow import DaprWorkflowClient
 from sidecar.protos import service_grpc
 from tests.sidecar.lossy import Lossy
 from tests.sidecar.wiretap import Wiretap
+from tests.support.components import write_component
 from tests.support.ports import free_port
 from tests.support.services import Service, python_service, redis_server, running, wait_until_http
 
 APP_ID = "lab"
 WORKER_APP = Path(__file__).parent / "worker_app.py"
-_COMPONENT = """\
-apiVersion: dapr.io/v1alpha1
-kind: Component
-metadata:
-  name: statestore
-spec:
-  type: state.redis
-  version: v1
-  metadata:
-    - name: redisHost
-      envRef: STATE_REDIS_HOST
-    - name: actorStateStore
-      value: "true"
-    - name: ttlInSeconds
-      value: "{ttl_s}"
-"""
 _Value = TypeVar("_Value")
 
 
@@ -148,14 +133,6 @@ class Stack:
         return sum(each["event"] == text for each in self.log())
 
 
-def write_component(directory: Path, ttl_s: int) -> None:
-    """Write the component file at once, as an editor does that renames."""
-    directory.mkdir(exist_ok=True)
-    draft = directory / "statestore.draft"
-    draft.write_text(_COMPONENT.format(ttl_s=ttl_s))
-    draft.replace(directory / "statestore.yaml")
-
-
 @contextmanager
 def stack(
     directory: Path,
@@ -199,12 +176,8 @@ def stack(
             redis=connection,
             env={
                 "STATE_REDIS_HOST": f"127.0.0.1:{lossy.port if lossy else redis_port}",
-                "SIDECAR_APP_ID": APP_ID,
-                "SIDECAR_PROFILE": profile,
-                "SIDECAR_GRPC_PORT": str(grpc_port),
-                "SIDECAR_HTTP_PORT": str(http_port),
                 "SIDECAR_RESOURCES_PATH": str(directory / "components"),
-                "SIDECAR_SCHEDULER_ADDRESS": f"127.0.0.1:{scheduler_port}",
+                **_sidecar_env(profile, grpc_port, http_port, scheduler_port),
             },
             health_url=f"http://127.0.0.1:{http_port}/v1.0/healthz",
             tap=tap,
@@ -219,6 +192,18 @@ def stack(
         made.start_sidecar()
         made.start_app()
         yield made
+
+
+def _sidecar_env(
+    profile: str, grpc_port: int, http_port: int, scheduler_port: int
+) -> dict[str, str]:
+    return {
+        "SIDECAR_APP_ID": APP_ID,
+        "SIDECAR_PROFILE": profile,
+        "SIDECAR_GRPC_PORT": str(grpc_port),
+        "SIDECAR_HTTP_PORT": str(http_port),
+        "SIDECAR_SCHEDULER_ADDRESS": f"127.0.0.1:{scheduler_port}",
+    }
 
 
 def _start_scheduler(closing: ExitStack, directory: Path, profile: str, port: int) -> Service:

@@ -12,7 +12,8 @@ import pytest
 
 from tests.sidecar import traces
 from tests.sidecar.scenarios import get, start, tried
-from tests.sidecar.stack import Stack, stack, until, write_component
+from tests.sidecar.stack import Stack, stack, until
+from tests.support.components import write_component
 
 PROFILES = ("1.16.1", "1.16.2", "1.18.3")
 OBSERVED_S = 5.5

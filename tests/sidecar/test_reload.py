@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.reload import LiveComponent
-from tests.sidecar.stack import write_component
+from tests.support.components import write_component
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from tests.sidecar.scenarios import start
-from tests.sidecar.stack import stack, until, write_component
+from tests.sidecar.stack import stack, until
+from tests.support.components import write_component
 from tests.support.ports import free_port
 from tests.support.services import ROOT
 

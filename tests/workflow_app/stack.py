@@ -10,26 +10,13 @@ from typing import Any, TypeVar
 
 import httpx
 
+from tests.support.components import write_component
 from tests.support.ports import free_port
 from tests.support.services import Service, redis_server, running, wait_until_http
 
 APP_ID = "workflow-app"
 INSTANCE_CAP_USD = "2"
 START_TIMEOUT_S = 50.0
-_COMPONENT = """\
-apiVersion: dapr.io/v1alpha1
-kind: Component
-metadata:
-  name: statestore
-spec:
-  type: state.redis
-  version: v1
-  metadata:
-    - name: redisHost
-      envRef: STATE_REDIS_HOST
-    - name: actorStateStore
-      value: "true"
-"""
 _Value = TypeVar("_Value")
 
 
@@ -119,7 +106,7 @@ def stack(directory: Path, **app_env: str) -> Iterator[Stack]:
     """Run a house whose state never expires and whose instances may spend `INSTANCE_CAP_USD`."""
     (directory / "scheduler").mkdir(mode=0o700, parents=True)
     (directory / "components").mkdir()
-    (directory / "components" / "statestore.yaml").write_text(_COMPONENT)
+    write_component(directory / "components")
     names = ("scheduler", "scheduler_http", "sidecar", "sidecar_http", "fake_llm", "budget", "app")
     ports = {name: free_port() for name in names}
     with ExitStack() as closing:
