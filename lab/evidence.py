@@ -135,6 +135,55 @@ class Workflow(Record):
     app: WorkflowApp
 
 
+class SourceStop(Record):
+    """What came of stopping an instance at its source, as the gateway tells it.
+
+    Attributes:
+        state: `pending`, `stopped` or `failed`.
+        jobs_deleted: activity jobs that the scheduler was told to delete.
+        jobs_left: what a second listing still showed; None before it was asked.
+    """
+
+    state: str
+    requested_unix_ms: int
+    ended_unix_ms: int | None = None
+    jobs_deleted: int = 0
+    jobs_left: int | None = None
+    error: str | None = None
+
+
+class InstanceView(Record):
+    """What the gateway says of one workflow instance.
+
+    Attributes:
+        state: `live`, `killed` or `zombie`.
+        since_unix_ms: since when it is not live.
+        most_executions: executions of the activity of it that was executed most often.
+        replays: calls answered with a stored response.
+    """
+
+    instance: str
+    state: str
+    since_unix_ms: int | None = None
+    reason: str | None = None
+    activities: int = 0
+    calls: int = 0
+    replays: int = 0
+    refusals: int = 0
+    spent: NanoUsd
+    most_executions: int = 0
+    source: SourceStop | None = None
+
+
+class PendingJob(Record):
+    """An activity job that the scheduler still held."""
+
+    instance_id: str
+    task_id: Text
+    activity: str
+    execution_id: str
+
+
 class KeyPoll(Record):
     """Which workflows had state at one moment.
 
@@ -173,6 +222,10 @@ class ArmEvidence(Record):
         in_flight_at_blow: LLM calls in flight in the last look before the disruption.
         first_again_unix_ms: the first execution after the blow of something executed before.
         observed_until_unix_ms: when the observation ended; what came later is draining.
+        controls: ids of the healthy workflows that were started after the disruption.
+        instances: what the gateway says of each workflow; only in arm `full`.
+        jobs_left: activity jobs of disrupted workflows at the end of the observation; None when
+            nobody looked.
         missing: feeds that lost entries, or could not be read, with the reason.
     """
 
@@ -195,6 +248,9 @@ class ArmEvidence(Record):
     workflows: tuple[Workflow, ...]
     keys: tuple[KeyPoll, ...]
     load: LoadResult
+    controls: tuple[str, ...] = ()
+    instances: tuple[InstanceView, ...] = ()
+    jobs_left: tuple[PendingJob, ...] | None = None
     missing: tuple[str, ...] = ()
 
     @property

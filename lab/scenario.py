@@ -20,7 +20,7 @@ from lab.money import parse_usd
 from lab.scenario_file import read_scenario
 from lab.stack_config import RuntimeName
 
-ArmName = Literal["off", "cap"]
+ArmName = Literal["off", "cap", "full"]
 
 
 def _money(value: object) -> str:

@@ -21,6 +21,10 @@ class StackConfig(BaseModel):
         ttft_s: time to first token of the fake LLM, seconds.
         workflows: how many run at once at most; None: nobody knows, the services' own limits hold.
         output_tokens: length of an answer of the fake LLM; None: its own default.
+        price_file: prices that fake LLM and gateway both use in place of the published ones.
+        replay: the gateway answers a repeated idempotency key with the stored response.
+        zombie_executions: at so many executions of one activity the gateway refuses its instance
+            and stops it at its source; None: it never does.
         inherit_settings: pass on service settings (`BUDGET_…` and so on) of the caller's
             environment; a run that is to be repeated takes none.
     """
@@ -38,6 +42,9 @@ class StackConfig(BaseModel):
     ttft_s: float = 0.0
     workflows: int | None = None
     output_tokens: int | None = None
+    price_file: Path | None = None
+    replay: bool = False
+    zombie_executions: int | None = None
     seed: int = 1
     inherit_settings: bool = False
 

@@ -128,6 +128,8 @@ class EmbeddedRuntime:
             env["FAKE_LLM_TTFT_S"] = f"{config.ttft_s:g}"
         if config.output_tokens is not None:
             env["FAKE_LLM_OUTPUT_TOKENS"] = str(config.output_tokens)
+        if config.price_file is not None:
+            env["FAKE_LLM_PRICE_FILE"] = str(config.price_file)
         return ServiceSpec("fake_llm", _python("fake_llm"), env, HttpReady(f"{url}/health"), url)
 
     def _budget(self, config: StackConfig) -> ServiceSpec:
@@ -138,7 +140,14 @@ class EmbeddedRuntime:
             "BUDGET_UPSTREAM_URL": config.url("fake_llm"),
             "BUDGET_REDIS_URL": f"redis://127.0.0.1:{config.ports.budget_redis}/0",
             "BUDGET_MODE": config.budget_mode,
+            "BUDGET_REPLAY": str(config.replay).lower(),
         }
+        if config.zombie_executions is not None:
+            env["BUDGET_ZOMBIE_EXECUTIONS"] = str(config.zombie_executions)
+            env["BUDGET_SCHEDULER_ADDRESS"] = f"127.0.0.1:{config.ports.scheduler}"
+            env["BUDGET_NAMESPACE"] = NAMESPACE
+        if config.price_file is not None:
+            env["BUDGET_PRICE_FILE"] = str(config.price_file)
         if _llm_timeout_s(config) > _LLM_TIMEOUT_S:
             env["BUDGET_UPSTREAM_TIMEOUT_S"] = f"{_llm_timeout_s(config) + _GATEWAY_OUTWAITS_S:g}"
         if config.cap_usd is not None:
