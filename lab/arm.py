@@ -2,14 +2,16 @@
 
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import httpx
 
+from lab.arm_plan import ArmPlan
 from lab.clock import now_unix_ms
+from lab.collecting import budget_line, collect, pending_jobs
 from lab.components import read_ttl_s
+from lab.controls import Controls
 from lab.disruptions import DISRUPTIONS, DisruptionRecord
 from lab.errors import CannotRunError, DeadlineError
 from lab.evidence import ArmEvidence
@@ -18,9 +20,8 @@ from lab.load import Load
 from lab.processes import Nursery
 from lab.recorder import Recorder
 from lab.runtimes import Runtime
-from lab.scenario import ArmName, Scenario
+from lab.scenario import CALLS_IN_FLIGHT
 from lab.stack import Stack
-from lab.stack_config import StackConfig
 from lab.waiting import Waiter
 
 # The SDK waits up to 15 s between two attempts to reach the sidecar again (facts of the SDK).
@@ -28,16 +29,6 @@ _RECONNECT_S = 40.0
 _LOAD_MARGIN_S = 40.0
 _DRAIN_MARGIN_S = 15.0
 _HURRY_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class ArmPlan:
-    """One arm of a run, with the stack that it gets."""
-
-    arm: ArmName
-    scenario: Scenario
-    config: StackConfig
-    run_id: str
 
 
 @dataclass(slots=True)
@@ -49,6 +40,7 @@ class ArmRun:
     load: Load
     waiter: Waiter
     recorder: Recorder
+    controls: Controls
     expected: Again | None = None
     _in_flight: int = 0
     _missing: list[str] = field(default_factory=list)
@@ -64,26 +56,35 @@ class ArmRun:
         self.load.loaded = True
         loaded, in_flight = now_unix_ms(), self._in_flight
         ttl_s = read_ttl_s(config.components)
-        blow = disruption.apply(self.stack, self.waiter, ttl_s=ttl_s)
+        blow = disruption.apply(self.stack, self.waiter, ttl_s=ttl_s, outage_s=scenario.outage_s)
+        if self.plan.arm == "full":
+            self.controls.start(self.waiter, timeout_s=_RECONNECT_S)
         self._await_effect(blow, ttl_s)
         self.waiter.watch_for(scenario.observe_s, "observing")
-        seen = {
+        seen: dict[str, Any] = {
             "runtime": label,
             "ttl_s": ttl_s,
             "began_unix_ms": began,
             "loaded_unix_ms": loaded,
             "in_flight_at_blow": in_flight,
             "disrupted": asdict(blow),
+            "controls": self.controls.started,
             "observed_until_unix_ms": now_unix_ms(),
         }
+        if self.controls.started:
+            self.controls.wait(self.waiter, self.recorder)
         self.waiter.say("ending the load")
         self.load.stop(nursery)
+        seen["jobs_left"] = pending_jobs(config, self.controls.started)
         self._drain()
-        return self._collect({**seen, "first_again_unix_ms": self._first_again(blow.began_unix_ms)})
+        self.waiter.say("collecting what was seen")
+        seen["first_again_unix_ms"] = self._first_again(blow.began_unix_ms)
+        return collect(self.plan, self.recorder, self.load, seen, self._missing)
 
     def _await_load(self) -> None:
         scenario = self.plan.scenario
-        enough = math.ceil(scenario.workflows * scenario.in_flight_share)
+        parallel = CALLS_IN_FLIGHT[scenario.workflow]
+        enough = math.ceil(scenario.workflows * parallel * scenario.in_flight_share)
         started = 0
 
         def is_loaded() -> bool:
@@ -173,34 +174,7 @@ class ArmRun:
             self._missing += [f"calls: {error}", f"ledger: {error}"]
 
     def _held_nano_usd(self) -> int:
-        return int(self._budget()["reserved"]["nano_usd"])
-
-    def _budget(self) -> dict[str, Any]:
-        answer = self.recorder.get(f"{self.plan.config.url('budget')}/budgets")
-        first: dict[str, Any] = answer["budgets"][0]
-        return first
-
-    def _collect(self, seen: Mapping[str, object]) -> ArmEvidence:
-        self.waiter.say("collecting what was seen")
-        recorder, config = self.recorder, self.plan.config
-        recorder.catch_up()
-        return ArmEvidence.model_validate(
-            {
-                **seen,
-                "arm": self.plan.arm,
-                "scenario": self.plan.scenario,
-                "calls": recorder.feeds["calls"].items,
-                "executions": recorder.feeds["executions"].items,
-                "decisions": recorder.feeds["decisions"].items,
-                "ledger": recorder.feeds["ledger"].items,
-                "spend": recorder.get(f"{config.url('fake_llm')}/spend"),
-                "budget": self._budget(),
-                "workflows": list(recorder.workflows().values()),
-                "keys": recorder.polls,
-                "load": self.load.result(),
-                "missing": [*self._missing, *recorder.missing],
-            }
-        )
+        return int(budget_line(self.recorder, self.plan.config)["reserved"]["nano_usd"])
 
 
 def _await_a_death(stack: Stack) -> None:
@@ -236,7 +210,8 @@ def run_arm(
     try:
         stack.start(watched)
         with Recorder(plan.config) as recorder:
-            return ArmRun(plan, stack, load, watched, recorder).run(nursery)
+            controls = Controls(plan.config, plan.scenario, plan.run_id)
+            return ArmRun(plan, stack, load, watched, recorder, controls).run(nursery)
     except httpx.HTTPError as error:
         # A service that just died explains itself better than the call to it that failed.
         _await_a_death(stack)

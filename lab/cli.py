@@ -128,7 +128,7 @@ def disrupt(kind: str, /, *, json: Json = False) -> int:
     """Disrupt the running stack, and return when the disruption is over.
 
     Args:
-        kind: sidecar-kill: SIGKILL the sidecar, start it again once the state has expired.
+        kind: sidecar-kill, sidecar-restart or redis-and-sidecar-kill; see docs/lab.md.
         json: Print the result as JSON.
     """
     from lab.disruptions import DISRUPTIONS  # noqa: PLC0415
@@ -148,6 +148,26 @@ def disrupt(kind: str, /, *, json: Json = False) -> int:
 
 
 @app.command
+def stop(
+    instance: str, /, *, reason: str = "stopped by hand", app: Text = None, json: Json = False
+) -> int:
+    """Stop a runaway workflow of the running stack at its source.
+
+    The gateway refuses its calls from now on, and deletes the scheduler's jobs that execute its
+    activities. Exit code 1 when jobs may be left.
+
+    Args:
+        instance: Id of the workflow instance.
+        reason: Kept with the stop, and told to whoever is refused.
+        app: Dapr app id, when the gateway has not seen a call of the instance.
+        json: Print the result as JSON.
+    """
+    from lab.stop_command import run_stop  # noqa: PLC0415
+
+    return run_stop(instance, reason=reason, app=app, as_json=json)
+
+
+@app.command
 def reproduce(
     *,
     scenario: str = "demo",
@@ -157,6 +177,10 @@ def reproduce(
     profile: Text = None,
     cap: Text = None,
     observe: Text = None,
+    retry: Text = None,
+    outage: Text = None,
+    price_file: Text = None,
+    zombie_executions: Text = None,
     arm: Annotated[list[str] | None, Parameter(negative="")] = None,
     seed: Text = None,
     json: Json = False,
@@ -167,14 +191,18 @@ def reproduce(
     unknown, 3 stopped by the budget guard.
 
     Args:
-        scenario: A preset (demo) or a YAML file.
+        scenario: A preset (demo, single, scale, incident) or a YAML file.
         ttl: TTL of the workflow state in seconds, in place of the component file's.
         workflows: How many workflows are started.
-        disrupt: sidecar-kill or none.
+        disrupt: sidecar-kill, sidecar-restart, redis-and-sidecar-kill or none.
         profile: Version of Dapr to behave like: 1.16.1, 1.16.2 or 1.18.3.
-        cap: Hard cap of arm cap in US dollars.
+        cap: Hard cap of the arms cap and full in US dollars.
         observe: Seconds to watch after the first activity ran again.
-        arm: off or cap; may be given more than once (default: both).
+        retry: Retry policy of the agent workflow's activities: none, or incident (3 attempts).
+        outage: Least seconds from a kill to the new start.
+        price_file: Prices in place of the published ones: incident-030, incident-003 or a file.
+        zombie_executions: At so many executions of one activity arm full stops its workflow.
+        arm: off, cap or full; may be given more than once (default: all).
         seed: Seed of the fake LLM's answers.
         json: Print the result as JSON.
     """
@@ -187,6 +215,10 @@ def reproduce(
         "profile": ("--profile", profile),
         "cap_usd": ("--cap", cap),
         "observe_s": ("--observe", observe),
+        "input.retry": ("--retry", retry),
+        "outage_s": ("--outage", outage),
+        "price_file": ("--price-file", price_file),
+        "zombie_executions": ("--zombie-executions", zombie_executions),
         "arms": ("--arm", arm),
         "seed": ("--seed", seed),
     }

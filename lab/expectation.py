@@ -15,9 +15,13 @@ _LAST_READ_OF_1_15 = (1, 15, 14)
 
 
 class Again(StrEnum):
-    """How often an activity that was in flight is executed after the state is lost."""
+    """How often an activity that was in flight is executed after the state is lost.
+
+    `ENDED` is several times and then no more; `MIXED` is said of activities that differ.
+    """
 
     ENDLESS = "endless"
+    ENDED = "ended"
     ONCE = "once"
     NEVER = "never"
     MIXED = "mixed"

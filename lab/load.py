@@ -55,7 +55,7 @@ class Load:
             *("--host", config.url("app"), "--expect", "any"),
             *("--workflows", str(scenario.workflows)),
             *("--start-rate", f"{scenario.start_rate_per_s:g}"),
-            *("--workflow", "agent", "--input", scenario.input.model_dump_json()),
+            *("--workflow", scenario.workflow, "--input", self._input()),
             *("--run-id", self.run_id, "--drain-timeout-s", str(DRAIN_S)),
             *("--fake-llm-url", config.url("fake_llm"), "--budget-url", config.url("budget")),
             *("--timeline", str(self._timeline), "--summary", str(self._summary)),
@@ -97,6 +97,9 @@ class Load:
             summary=read_summary(self._summary),
             timeline=tuple(read_timeline(self._timeline)),
         )
+
+    def _input(self) -> str:
+        return self.scenario.input.model_dump_json() if self.scenario.workflow == "agent" else "{}"
 
     @property
     def _timeline(self) -> Path:

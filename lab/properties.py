@@ -1,36 +1,20 @@
 """The named properties of an arm. *Always* must never break; *sometimes* must have happened."""
 
 from collections import Counter
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Literal
 
 from lab.evidence import ArmEvidence
 from lab.expectation import Again
+from lab.full_properties import full_properties
 from lab.money import format_usd
+from lab.property_result import (
+    PropertyResult,
+    always,
+    lost_of,
+    not_applicable,
+    sometimes,
+    unknown,
+)
 from lab.redelivery import Redelivery
-
-
-class Status(StrEnum):
-    """How a property came out."""
-
-    HELD = "held"
-    BROKEN = "broken"
-    HAPPENED = "happened"
-    NEVER_HAPPENED = "never happened"
-    NOT_APPLICABLE = "did not apply"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class PropertyResult:
-    """One property of one arm, with the figures that decided it."""
-
-    name: str
-    kind: Literal["always", "sometimes"]
-    arm: str
-    status: Status
-    detail: str
 
 
 def evaluate(
@@ -48,17 +32,8 @@ def evaluate(
         _went_on(evidence),
         _in_flight_at_blow(evidence, redelivery),
         _cap_tripped(evidence, expected),
+        *full_properties(evidence, expected),
     )
-
-
-def _always(name: str, evidence: ArmEvidence, *, held: bool, detail: str) -> PropertyResult:
-    status = Status.HELD if held else Status.BROKEN
-    return PropertyResult(name, "always", evidence.arm, status, detail)
-
-
-def _sometimes(name: str, evidence: ArmEvidence, *, happened: bool, detail: str) -> PropertyResult:
-    status = Status.HAPPENED if happened else Status.NEVER_HAPPENED
-    return PropertyResult(name, "sometimes", evidence.arm, status, detail)
 
 
 def settled_amounts(evidence: ArmEvidence) -> list[int]:
@@ -66,15 +41,10 @@ def settled_amounts(evidence: ArmEvidence) -> list[int]:
     return [e.cost for e in evidence.ledger if e.event == "settle" and e.cost is not None]
 
 
-def _lost(evidence: ArmEvidence, *feeds: str) -> str | None:
-    lost = [line for line in evidence.missing if line.split(":")[0] in feeds]
-    return "; ".join(lost) or None
-
-
 def _usage_matches(evidence: ArmEvidence) -> PropertyResult:
     name = "the LLM's ledger is the sum of the usage that clients saw"
-    if lost := _lost(evidence, "calls", "ledger"):
-        return PropertyResult(name, "always", evidence.arm, Status.UNKNOWN, lost)
+    if lost := lost_of(evidence, "calls", "ledger"):
+        return unknown(name, "always", evidence, lost)
     served = Counter(call.nano_usd for call in evidence.calls)
     settled = Counter(settled_amounts(evidence))
     journal = sum(call.nano_usd for call in evidence.calls)
@@ -84,7 +54,7 @@ def _usage_matches(evidence: ArmEvidence) -> PropertyResult:
         f"{settled.total()} settled for {format_usd(sum(settled_amounts(evidence)))}, "
         f"ledger {format_usd(evidence.spend.nano_usd)}"
     )
-    return _always(name, evidence, held=held, detail=detail)
+    return always(name, evidence, held=held, detail=detail)
 
 
 def _budget_matches(evidence: ArmEvidence) -> PropertyResult:
@@ -95,7 +65,7 @@ def _budget_matches(evidence: ArmEvidence) -> PropertyResult:
         f"LLM {format_usd(served)}"
     )
     name = "the budget's ledger equals the LLM's"
-    return _always(name, evidence, held=held, detail=detail)
+    return always(name, evidence, held=held, detail=detail)
 
 
 def highest_spend(evidence: ArmEvidence) -> int:
@@ -119,22 +89,22 @@ def _no_overshoot(evidence: ArmEvidence) -> PropertyResult:
     limit = evidence.limit_nano_usd
     if limit is None:
         reason = "no limit was set"
-        return PropertyResult(name, "always", evidence.arm, Status.NOT_APPLICABLE, reason)
-    if lost := _lost(evidence, "calls", "ledger"):
-        return PropertyResult(name, "always", evidence.arm, Status.UNKNOWN, lost)
+        return not_applicable(name, "always", evidence, reason)
+    if lost := lost_of(evidence, "calls", "ledger"):
+        return unknown(name, "always", evidence, lost)
     spent, committed = highest_spend(evidence), highest_commitment(evidence)
     over = max(0, spent - limit, committed - limit)
     detail = (
         f"highest spend {format_usd(spent)}, with held money {format_usd(committed)}, "
         f"of {format_usd(limit)}: overshoot {format_usd(over)}"
     )
-    return _always(name, evidence, held=over == 0, detail=detail)
+    return always(name, evidence, held=over == 0, detail=detail)
 
 
 def _none_after_cut_off(evidence: ArmEvidence) -> PropertyResult:
     name = "no call as large as a refused one is served after it"
-    if lost := _lost(evidence, "decisions"):
-        return PropertyResult(name, "always", evidence.arm, Status.UNKNOWN, lost)
+    if lost := lost_of(evidence, "decisions"):
+        return unknown(name, "always", evidence, lost)
     least_refused: int | None = None
     late = 0
     for decision in sorted(evidence.decisions, key=lambda d: d.seq):
@@ -145,39 +115,39 @@ def _none_after_cut_off(evidence: ArmEvidence) -> PropertyResult:
             late += decision.requested >= least_refused
     if least_refused is None:
         reason = "nothing was refused for good"
-        return PropertyResult(name, "always", evidence.arm, Status.NOT_APPLICABLE, reason)
+        return not_applicable(name, "always", evidence, reason)
     detail = f"{late} such calls after the first refusal (smallest {format_usd(least_refused)})"
-    return _always(name, evidence, held=late == 0, detail=detail)
+    return always(name, evidence, held=late == 0, detail=detail)
 
 
 def _none_again(evidence: ArmEvidence, expected: Again | None) -> PropertyResult:
     name = "no activity was executed again"
     if expected is not Again.NEVER:
         return _nothing_of_the_kind(name, evidence)
-    if lost := _lost(evidence, "executions"):
-        return PropertyResult(name, "always", evidence.arm, Status.UNKNOWN, lost)
+    if lost := lost_of(evidence, "executions"):
+        return unknown(name, "always", evidence, lost)
     runs = Counter(execution.key for execution in evidence.executions)
     repeated = [count for count in runs.values() if count > 1]
     surplus = sum(repeated) - len(repeated)
     detail = f"{len(repeated)} of {len(runs)} activities were; executions too many: {surplus}"
-    return _always(name, evidence, held=not repeated, detail=detail)
+    return always(name, evidence, held=not repeated, detail=detail)
 
 
 def _none_duplicate(evidence: ArmEvidence, expected: Again | None) -> PropertyResult:
     name = "no paid call was a duplicate"
     if expected is not Again.NEVER:
         return _nothing_of_the_kind(name, evidence)
-    if lost := _lost(evidence, "calls"):
-        return PropertyResult(name, "always", evidence.arm, Status.UNKNOWN, lost)
+    if lost := lost_of(evidence, "calls"):
+        return unknown(name, "always", evidence, lost)
     duplicates = [call for call in evidence.calls if call.duplicate]
     cost = format_usd(sum(call.nano_usd for call in duplicates))
     detail = f"{len(duplicates)} of {len(evidence.calls)} were, for {cost}"
-    return _always(name, evidence, held=not duplicates, detail=detail)
+    return always(name, evidence, held=not duplicates, detail=detail)
 
 
 def _nothing_of_the_kind(name: str, evidence: ArmEvidence) -> PropertyResult:
     reason = "executions that come again are expected"
-    return PropertyResult(name, "always", evidence.arm, Status.NOT_APPLICABLE, reason)
+    return not_applicable(name, "always", evidence, reason)
 
 
 def expiries(evidence: ArmEvidence) -> dict[str, int]:
@@ -185,7 +155,8 @@ def expiries(evidence: ArmEvidence) -> dict[str, int]:
 
     Gone means its first history row, which Redis expires first, or every key; it counts only when
     the workflow had that state before and went on afterwards or never finished. What is lost
-    after the observation is not counted: by then the lab itself has taken the engine away.
+    after the observation is not counted: by then the lab itself has taken the engine away; nor is
+    what a control workflow lost.
     """
     finished = {w.instance_id for w in evidence.workflows if w.app.finished}
     last_start = _last_starts(evidence)
@@ -194,6 +165,7 @@ def expiries(evidence: ArmEvidence) -> dict[str, int]:
     for poll in evidence.keys:
         if poll.t_unix_ms > evidence.observed_until_unix_ms:
             break
+        had -= set(evidence.controls)
         for instance in had - poll.with_first_row - gone.keys():
             went_on = last_start.get(instance, 0) > poll.t_unix_ms
             if went_on or instance not in finished:
@@ -214,40 +186,41 @@ def _last_starts(evidence: ArmEvidence) -> dict[str, int]:
 
 def _expired_while_running(evidence: ArmEvidence) -> PropertyResult:
     gone = expiries(evidence)
-    detail = f"{len(gone)} of {len(evidence.workflows)} workflows lost state before they finished"
+    count = len(evidence.workflows) - len(evidence.controls)
+    detail = f"{len(gone)} of {count} workflows lost state before they finished"
     name = "state expired while a workflow ran"
-    return _sometimes(name, evidence, happened=bool(gone), detail=detail)
+    return sometimes(name, evidence, happened=bool(gone), detail=detail)
 
 
 def _went_on(evidence: ArmEvidence) -> PropertyResult:
     name = "a workflow went on after its state had expired"
     if evidence.scenario.disrupt != "none":
         reason = "the engine was disrupted"
-        return PropertyResult(name, "sometimes", evidence.arm, Status.NOT_APPLICABLE, reason)
-    if lost := _lost(evidence, "executions"):
-        return PropertyResult(name, "sometimes", evidence.arm, Status.UNKNOWN, lost)
+        return not_applicable(name, "sometimes", evidence, reason)
+    if lost := lost_of(evidence, "executions"):
+        return unknown(name, "sometimes", evidence, lost)
     gone, last_start = expiries(evidence), _last_starts(evidence)
     went_on = [i for i, at in gone.items() if last_start.get(i, 0) > at]
     detail = f"{len(went_on)} of {len(gone)} that lost state executed an activity after it"
-    return _sometimes(name, evidence, happened=bool(went_on), detail=detail)
+    return sometimes(name, evidence, happened=bool(went_on), detail=detail)
 
 
 def _in_flight_at_blow(evidence: ArmEvidence, redelivery: Redelivery) -> PropertyResult:
     name = "an activity was in flight at the disruption"
     if evidence.scenario.disrupt == "none":
         reason = "nothing was disrupted"
-        return PropertyResult(name, "sometimes", evidence.arm, Status.NOT_APPLICABLE, reason)
-    if lost := _lost(evidence, "executions"):
-        return PropertyResult(name, "sometimes", evidence.arm, Status.UNKNOWN, lost)
+        return not_applicable(name, "sometimes", evidence, reason)
+    if lost := lost_of(evidence, "executions"):
+        return unknown(name, "sometimes", evidence, lost)
     count = len(redelivery.activities)
-    return _sometimes(name, evidence, happened=count > 0, detail=f"{count} were")
+    return sometimes(name, evidence, happened=count > 0, detail=f"{count} were")
 
 
 def _cap_tripped(evidence: ArmEvidence, expected: Again | None) -> PropertyResult:
     name = "the cap tripped"
     if evidence.arm != "cap" or expected is not Again.ENDLESS:
         reason = "no cap" if evidence.arm != "cap" else "no runaway is expected"
-        return PropertyResult(name, "sometimes", evidence.arm, Status.NOT_APPLICABLE, reason)
+        return not_applicable(name, "sometimes", evidence, reason)
     refused = [d for d in evidence.decisions if d.code == "budget_exceeded"]
     detail = f"{len(refused)} calls refused at {format_usd(evidence.limit_nano_usd or 0)}"
-    return _sometimes(name, evidence, happened=bool(refused), detail=detail)
+    return sometimes(name, evidence, happened=bool(refused), detail=detail)

@@ -178,7 +178,7 @@ def _kind(again: list[Execution], until: int) -> Again:
         _SILENT_SHARE * (until - again[0].started_unix_ms),
     )
     still_going = until - again[-1].started_unix_ms <= allowed_ms
-    return Again.ENDLESS if still_going and len(again) >= _LEAST_ENDLESS else Again.MIXED
+    return Again.ENDLESS if still_going and len(again) >= _LEAST_ENDLESS else Again.ENDED
 
 
 def _common(kinds: list[Again]) -> Again:

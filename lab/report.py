@@ -9,9 +9,10 @@ import jinja2
 from markupsafe import Markup
 
 from lab.evidence import ArmEvidence
+from lab.judgement import ArmJudgement
 from lab.money import format_rate, format_usd
 from lab.run_directory import events
-from lab.verdict import ArmJudgement, Verdict
+from lab.verdict import Verdict
 
 _TEMPLATE = "report.html.j2"
 _CONFIG = {"displayModeBar": False, "responsive": True}

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from lab.arm import ArmPlan, run_arm
+from lab.arm import run_arm
+from lab.arm_plan import ArmPlan
 from lab.components import copy_with_ttl
 from lab.errors import (
     ArmFailedError,
@@ -24,6 +25,7 @@ from lab.errors import (
 from lab.evidence import ArmEvidence
 from lab.paths import COMPONENTS, usable_runs_dir
 from lab.ports import Ports, free_ports
+from lab.price_files import price_file_path
 from lab.processes import Nursery
 from lab.report import write_report
 from lab.run_directory import RunDirectory
@@ -138,12 +140,15 @@ def arm_config(
         ports=ports,
         runtime=scenario.runtime,
         profile=scenario.profile,
-        budget_mode="cap" if arm == "cap" else "observe",
-        cap_usd=scenario.cap_usd if arm == "cap" else None,
+        budget_mode="observe" if arm == "off" else "cap",
+        cap_usd=None if arm == "off" else scenario.cap_usd,
         safety_cap_usd=scenario.safety_cap_usd,
         ttft_s=scenario.call_s,
         workflows=scenario.workflows,
         output_tokens=scenario.input.max_tokens,
+        price_file=price_file_path(scenario.price_file) if scenario.price_file else None,
+        replay=arm == "full",
+        zombie_executions=scenario.zombie_executions if arm == "full" else None,
         seed=scenario.seed,
     )
 

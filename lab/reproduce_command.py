@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 
 from lab.components import read_ttl_s
+from lab.judgement import Outcome
 from lab.paths import COMPONENTS
 from lab.printing import print_json, print_lines
 from lab.progress import Progress, make_console
@@ -11,7 +12,6 @@ from lab.reproduce import RunResult, reproduce
 from lab.run_directory import verdict_document
 from lab.scenario import Scenario, load_scenario
 from lab.supervisor import stop_on_signals
-from lab.verdict import Outcome
 
 
 def run_reproduce(

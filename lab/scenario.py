@@ -2,9 +2,11 @@
 
 import reprlib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -17,10 +19,15 @@ from lab.disruptions import DISRUPTIONS
 from lab.errors import UsageError
 from lab.expectation import KNOWN_PROFILES
 from lab.money import parse_usd
+from lab.price_files import price_file_names
 from lab.scenario_file import read_scenario
 from lab.stack_config import RuntimeName
 
 ArmName = Literal["off", "cap", "full"]
+WorkflowName = Literal["agent", "hello"]
+
+CALLS_IN_FLIGHT: Final[Mapping[WorkflowName, int]] = {"agent": 1, "hello": 3}
+"""How many activities a workflow runs side by side."""
 
 
 def _money(value: object) -> str:
@@ -55,8 +62,15 @@ Arm = Annotated[ArmName, BeforeValidator(_arm)]
 Money = Annotated[str, BeforeValidator(_money)]
 
 
+def _price_file(value: str) -> str:
+    if value not in price_file_names() and not Path(value).is_file():
+        known = ", ".join(price_file_names())
+        raise ValueError(f"no such file, and no price file that comes with the lab ({known})")
+    return value
+
+
 class AgentInput(BaseModel):
-    """Input of the `agent` workflow."""
+    """Input of the `agent` workflow; `hello` takes none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -71,13 +85,19 @@ class Scenario(BaseModel):
     """One scenario.
 
     Attributes:
+        workflow: `agent`, a chain of calls, or `hello`, rounds of three calls side by side under
+            the incident's retry policy.
         ttl_s: TTL for the run's copy of the state store component; None: that of the file.
         workflows: how many are started in all.
         start_rate_per_s: starts a second.
         call_s: how long one LLM call takes (time to first token), seconds.
+        outage_s: least time from a kill to the new start; None: the disruption's own.
         observe_s: how long the arm is watched after the first re-execution.
-        cap_usd: hard cap of arm `cap`, exact decimal dollars.
+        cap_usd: hard cap of the arms `cap` and `full`, exact decimal dollars.
         safety_cap_usd: the gateway's safety stop in arm `off`, far above what is expected.
+        zombie_executions: at so many executions of one activity the gateway of arm `full` stops
+            its workflow at its source.
+        price_file: prices in place of the published ones: a name of the lab's own, or a file.
         in_flight_share: share of the workflows that must have an activity in flight before the
             disruption.
     """
@@ -88,16 +108,20 @@ class Scenario(BaseModel):
     runtime: RuntimeName = "embedded"
     profile: Annotated[str, BeforeValidator(_profile)] = "1.16.1"
     disrupt: Annotated[str, BeforeValidator(str), BeforeValidator(_kind)] = "sidecar-kill"
-    arms: tuple[Arm, ...] = Field(("off", "cap"), min_length=1)
+    arms: tuple[Arm, ...] = Field(("off", "cap", "full"), min_length=1)
+    workflow: WorkflowName = "agent"
     ttl_s: int | None = Field(None, ge=1, le=86_400)
     workflows: int = Field(8, ge=1, le=500)
     start_rate_per_s: float = Field(8, gt=0, le=1000)
     input: AgentInput = AgentInput()
     call_s: float = Field(2.0, ge=0.1, le=600)
+    outage_s: float | None = Field(None, ge=0, le=3600)
     observe_s: float = Field(25.0, ge=1, le=86_400)
     in_flight_share: float = Field(0.75, gt=0, le=1)
     cap_usd: Money = "1.20"
     safety_cap_usd: Money = "1000"
+    zombie_executions: int = Field(5, ge=2, le=1000)
+    price_file: Annotated[str, AfterValidator(_price_file)] | None = None
     seed: int = Field(1, ge=0, le=2**31)
 
     @model_validator(mode="after")
@@ -120,7 +144,7 @@ def load_scenario(source: str, overrides: Mapping[str, Any], flags: Mapping[str,
 
     Args:
         source: a preset's name, or the path of a YAML file.
-        overrides: field to value; None leaves the field alone.
+        overrides: field, or `input.` and one of its fields, to value; None leaves it alone.
         flags: field to the option that set it, for the error lines.
 
     Raises:
@@ -135,7 +159,7 @@ def load_scenario(source: str, overrides: Mapping[str, Any], flags: Mapping[str,
         # The options are checked all the same, so that everything bad is named at once.
         problems += error.problems
     try:
-        scenario = Scenario.model_validate({**document, **chosen})
+        scenario = Scenario.model_validate(_overlaid(document, chosen))
     except ValidationError as error:
         named = {field: flags[field] for field in chosen}
         problems += dict.fromkeys(_problems(error, source, named))
@@ -144,12 +168,27 @@ def load_scenario(source: str, overrides: Mapping[str, Any], flags: Mapping[str,
     return scenario
 
 
+def _overlaid(document: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document with single fields replaced, those of a mapping within it too."""
+    result = dict(document)
+    for name, value in chosen.items():
+        outer, _, inner = name.partition(".")
+        if not inner:
+            result[outer] = value
+            continue
+        within = result.get(outer)
+        # What is no mapping stays, to be named as the bad value that it is.
+        if within is None or isinstance(within, dict):
+            result[outer] = {**(within or {}), inner: value}
+    return result
+
+
 def _problems(error: ValidationError, source: str, flags: Mapping[str, str]) -> list[str]:
     problems = []
     for entry in error.errors(include_url=False):
         location = [str(part) for part in entry["loc"]]
-        top = location[0] if location else ""
-        where = flags.get(top) or f"scenario {source}: {'.'.join(location)}".rstrip(": ")
+        flag = flags.get(".".join(location)) or flags.get(location[0] if location else "")
+        where = flag or f"scenario {source}: {'.'.join(location)}".rstrip(": ")
         message = str(entry["msg"]).removeprefix("Value error, ")
         if entry["type"] == "extra_forbidden":
             message = f"no such field; there are {', '.join(_fields(location[:-1]))}"

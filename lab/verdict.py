@@ -5,15 +5,19 @@ A run in which nothing happened can't pass: what had to happen and did not makes
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 
 from lab.disruptions import DISRUPTIONS
 from lab.evidence import ArmEvidence
 from lab.expectation import Again, expected_again
-from lab.money import format_rate, format_usd
-from lab.properties import PropertyResult, Status, evaluate
-from lab.rates import Rates, rates
+from lab.full_properties import went_on_ms
+from lab.judgement import ArmJudgement, Outcome
+from lab.money import format_usd
+from lab.properties import evaluate
+from lab.property_result import Status
+from lab.rates import rates
 from lab.redelivery import Redelivery, measure
+from lab.sentence import seconds, seen_again, sentence
 
 # A scheduler under load fires late; never so late that a period of its own is lost.
 _LATE_FACTOR = 1.3
@@ -21,14 +25,6 @@ _LATE_MS = 200
 GUARD_EXIT_CODE = 3
 # What the gateway says to a call that spent money, not held money, leaves no room for.
 _FOR_GOOD = ("budget_exceeded", "request_exceeds_budget")
-
-
-class Outcome(StrEnum):
-    """The first word of the verdict."""
-
-    REPRODUCED = "REPRODUCED"
-    NOT_REPRODUCED = "NOT REPRODUCED"
-    UNKNOWN = "UNKNOWN"
 
 
 class ExitCode(IntEnum):
@@ -39,16 +35,6 @@ class ExitCode(IntEnum):
     UNKNOWN = 2
     GUARD_STOPPED = 3
     INTERRUPTED = 130
-
-
-@dataclass(frozen=True, slots=True)
-class ArmJudgement:
-    """What one arm showed."""
-
-    evidence: ArmEvidence
-    redelivery: Redelivery
-    rates: Rates
-    properties: tuple[PropertyResult, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +64,8 @@ def judge(arms: Sequence[ArmEvidence]) -> Verdict:
     outcome = Outcome.UNKNOWN if unknown else _outcome(judged)
     surprises = unknown or _surprises(judged, expected)
     code = _exit_code(judged, outcome, surprises)
-    return Verdict(outcome, _sentence(judged, outcome), code, expected, tuple(surprises), judged)
+    said = sentence(judged, outcome, expected)
+    return Verdict(outcome, said, code, expected, tuple(surprises), judged)
 
 
 def failed(reason: str, code: ExitCode = ExitCode.UNKNOWN) -> Verdict:
@@ -112,8 +99,13 @@ def _unknown_reasons(judged: Sequence[ArmJudgement], expected: Again | None) -> 
 
 
 def _outcome(judged: Sequence[ArmJudgement]) -> Outcome:
-    ran_away = any(arm.redelivery.endless > 0 for arm in judged)
+    ran_away = any(arm.redelivery.endless > 0 or _was_stopped(arm.evidence) for arm in judged)
     return Outcome.REPRODUCED if ran_away else Outcome.NOT_REPRODUCED
+
+
+def _was_stopped(evidence: ArmEvidence) -> bool:
+    """Tell whether a workflow ran away until its gateway stopped it."""
+    return evidence.arm == "full" and bool(went_on_ms(evidence))
 
 
 def _surprises(judged: Sequence[ArmJudgement], expected: Again | None) -> list[str]:
@@ -128,14 +120,26 @@ def _surprises(judged: Sequence[ArmJudgement], expected: Again | None) -> list[s
         if _guard_stopped(arm.evidence):
             limit = format_usd(arm.evidence.limit_nano_usd or 0)
             surprises.append(f"arm {name}: stopped by its spending guard at {limit}")
-        if seen.kind is not expected:
-            surprises.append(f"arm {name}: expected {expected}, saw {_seen_again(arm)}")
-        elif expected is Again.ENDLESS and not keeps_pace(seen):
+        wanted = _expected_of(arm, expected)
+        if seen.kind is not wanted and not _has_ended(arm, wanted):
+            surprises.append(f"arm {name}: expected {wanted}, saw {seen_again(arm)}")
+        elif wanted is Again.ENDLESS and not keeps_pace(seen):
             surprises.append(
-                f"arm {name}: expected one execution per {_seconds(seen.expected_period_ms)}, "
-                f"saw one per {_seconds(seen.period_ms)}"
+                f"arm {name}: expected one execution per {seconds(seen.expected_period_ms)}, "
+                f"saw one per {seconds(seen.period_ms)}"
             )
     return surprises
+
+
+def _expected_of(arm: ArmJudgement, expected: Again | None) -> Again | None:
+    """Return what an arm shall show: in arm `full` what would be endless is ended."""
+    is_stopped = arm.evidence.arm == "full" and expected is Again.ENDLESS
+    return Again.ENDED if is_stopped else expected
+
+
+def _has_ended(arm: ArmJudgement, wanted: Again | None) -> bool:
+    """Tell whether what ran again came to an end, each activity after executions of its own."""
+    return wanted is Again.ENDED and arm.redelivery.endless == 0 and arm.redelivery.again > 0
 
 
 def keeps_pace(seen: Redelivery) -> bool:
@@ -166,68 +170,3 @@ def _safety_stopped(evidence: ArmEvidence) -> bool:
         return False
     # A call larger than the whole limit is refused for its size, whatever was spent.
     return any(d.code in _FOR_GOOD and d.requested <= limit for d in evidence.decisions)
-
-
-def _seen_again(arm: ArmJudgement) -> str:
-    seen = arm.redelivery.activities
-    counts = {kind: sum(1 for a in seen if a.kind is kind) for kind in Again}
-    which = "executed again" if arm.evidence.scenario.disrupt == "none" else "in flight"
-    shown = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    return f"{shown or 'none'} of {len(seen)} {which}"
-
-
-def _counted(seen: Redelivery) -> str:
-    count = len(seen.activities)
-    return f"{count} {'activity' if count == 1 else 'activities'}"
-
-
-def _seconds(period_ms: float | None) -> str:
-    return "no time measured" if period_ms is None else f"{period_ms / 1000:.2f} s"
-
-
-def _sentence(judged: Sequence[ArmJudgement], outcome: Outcome) -> str:
-    first = judged[0]
-    agree = len({arm.redelivery.kind for arm in judged}) == 1
-    seen = (
-        _what_ran_again(first)
-        if agree
-        else "; ".join(f"in arm {arm.evidence.arm} {_what_ran_again(arm)}" for arm in judged)
-    )
-    what = f"On {first.evidence.runtime}, {seen}"
-    return what + "".join(_spending(arm, outcome) for arm in judged) + "."
-
-
-def _what_ran_again(arm: ArmJudgement) -> str:
-    seen, disrupt = arm.redelivery, arm.evidence.scenario.disrupt
-    if disrupt == "none" and seen.kind is Again.NEVER:
-        return "while the state expired, no activity ran again"
-    if disrupt == "none":
-        head, all_of_them, each = "while the state expired, ", f"{_counted(seen)} ", ""
-    else:
-        blow = disrupt.replace("-", " ")
-        head, all_of_them, each = f"of {_counted(seen)} in flight at the {blow}, ", "all ", "each "
-    match seen.kind:
-        case Again.ENDLESS:
-            beside = f", {seen.side_by_side} side by side" if seen.side_by_side > 1 else ""
-            pace = f"one execution per {_seconds(seen.period_ms)} each{beside}"
-            return f"{head}{all_of_them}ran again without end, {pace}"
-        case Again.ONCE:
-            return f"{head}{each or all_of_them}ran exactly once more"
-        case Again.NEVER:
-            return f"{head}none ran again"
-        case Again.MIXED:
-            return f"{head}the lab saw {_seen_again(arm)}"
-
-
-def _spending(arm: ArmJudgement, outcome: Outcome) -> str:
-    name, spent = arm.evidence.arm, format_usd(arm.evidence.spend.nano_usd)
-    limit = arm.evidence.limit_nano_usd
-    if outcome is Outcome.NOT_REPRODUCED:
-        return f"; arm {name} spent {spent}"
-    if name == "cap" and limit is not None:
-        if arm.evidence.budget.cut_off_unix_ms is None:
-            return f"; a cap of {format_usd(limit)} was not reached ({spent} spent)"
-        refused = f"{arm.rates.refusals_per_s:.1f} executions/s ran on into refusals"
-        return f"; a cap of {format_usd(limit)} held spend at {spent} while {refused}"
-    rate = format_rate(arm.rates.nano_usd_per_hour)
-    return f"; without a cap {spent} were spent, rising by {rate}/h"

@@ -45,11 +45,19 @@ class Disruption(Protocol):
     @property
     def loses_cache(self) -> bool: ...  # noqa: D102
 
-    def longest_s(self, ttl_s: int | None) -> float:
+    def longest_s(self, ttl_s: int | None, outage_s: float | None = None) -> float:
         """Return how long it takes at most, by its own deadlines, seconds."""
 
-    def apply(self, stack: Stack, waiter: Waiter, *, ttl_s: int | None) -> DisruptionRecord:
+    def apply(
+        self, stack: Stack, waiter: Waiter, *, ttl_s: int | None, outage_s: float | None = None
+    ) -> DisruptionRecord:
         """Do it and return when it is over.
+
+        Args:
+            stack: what it is done to.
+            waiter: for what it waits for.
+            ttl_s: TTL of the workflow state; None when it never expires.
+            outage_s: least time from the kill to the new start; None: the disruption's own.
 
         Raises:
             DeadlineError: the state had not expired well after `ttl_s`.

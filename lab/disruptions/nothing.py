@@ -17,13 +17,15 @@ class Nothing:
     on_demand: bool = False
     loses_cache: bool = False
 
-    def longest_s(self, ttl_s: int | None) -> float:
+    def longest_s(self, ttl_s: int | None, outage_s: float | None = None) -> float:
         """Return no time at all."""
-        del ttl_s
+        del ttl_s, outage_s
         return 0.0
 
-    def apply(self, stack: Stack, waiter: Waiter, *, ttl_s: int | None) -> DisruptionRecord:
+    def apply(
+        self, stack: Stack, waiter: Waiter, *, ttl_s: int | None, outage_s: float | None = None
+    ) -> DisruptionRecord:
         """Note the time."""
-        del stack, waiter, ttl_s
+        del stack, waiter, ttl_s, outage_s
         now = now_unix_ms()
         return DisruptionRecord(self.kind, now, None, now)

@@ -20,7 +20,7 @@ def test_a_steady_pace_is_endless_and_measured(period_ms: int, duration_ms: int)
 def test_what_stopped_long_before_the_end_is_not_endless(starts: list[int]) -> None:
     """However often it ran, an activity that was silent at the end had come to an end."""
     seen = measure(build(activity(1, sorted(starts), duration_ms=500), workflows=1))
-    assert seen.kind is Again.MIXED
+    assert seen.kind is Again.ENDED
 
 
 @given(
@@ -37,7 +37,7 @@ def test_a_few_executions_and_then_silence_are_never_endless(
     until = FIRST_AGAIN + 5 * pace_ms + 2000
     runs = activity(1, starts, duration_ms=call_ms)
     seen = measure(build(runs, workflows=1, observed_until_unix_ms=until))
-    assert seen.kind is (Again.ONCE if few == 1 else Again.MIXED)
+    assert seen.kind is (Again.ONCE if few == 1 else Again.ENDED)
 
 
 @given(call_ms=st.integers(100, 600_000), lateness=st.floats(1, 1.3))
@@ -54,7 +54,7 @@ def test_a_runaway_is_endless_in_the_shortest_observation(call_ms: int, lateness
 def test_two_long_executions_and_then_silence_are_not_endless() -> None:
     """Two ten-second executions in 25 s are no runaway, however short the silence after them."""
     runs = activity(1, [FIRST_AGAIN, FIRST_AGAIN + 10_000], duration_ms=10_000)
-    assert measure(build(runs, workflows=1)).kind is Again.MIXED
+    assert measure(build(runs, workflows=1)).kind is Again.ENDED
 
 
 @given(n=st.integers(1, 20))

@@ -35,11 +35,11 @@ def test_three_wrong_fields_are_all_named(tmp_path: Path) -> None:
 def test_an_unknown_field_is_named_with_those_that_exist(tmp_path: Path) -> None:
     """A misspelt field is no silent default, at any depth."""
     path = tmp_path / "mine.yaml"
-    path.write_text("workflow: 3\ninput: {step: 2}\n")
+    path.write_text("workflov: 3\ninput: {step: 2}\n")
     first, second = sorted(problems_of(str(path)))
     assert "input.step: no such field" in first
     assert "steps" in first
-    assert "workflow: no such field" in second
+    assert "workflov: no such field" in second
     assert "workflows" in second
 
 

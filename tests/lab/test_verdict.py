@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from lab.evidence import ArmEvidence
 from lab.expectation import Again
-from lab.properties import Status
-from lab.verdict import ExitCode, Outcome, Verdict, failed, judge
+from lab.judgement import Outcome
+from lab.property_result import Status
+from lab.verdict import ExitCode, Verdict, failed, judge
 from tests.lab.evidence_builder import (
     BLOW,
     COST,
@@ -122,10 +123,10 @@ def test_a_runaway_in_one_arm_is_a_runaway(first: str) -> None:
     endless = endless_off()
     verdict = judge([endless, stopped] if first == "off" else [stopped, endless])
     assert (verdict.outcome, verdict.exit_code) == (Outcome.REPRODUCED, ExitCode.NOT_AS_EXPECTED)
-    assert verdict.reasons == ("arm cap: expected endless, saw 2 mixed of 2 in flight",)
+    assert verdict.reasons == ("arm cap: expected endless, saw 2 ended of 2 in flight",)
     for text in (
         "in arm off of 2 activities in flight at the sidecar kill, all ran again without end",
-        "in arm cap of 2 activities in flight at the sidecar kill, the lab saw 2 mixed of 2",
+        "in arm cap of 2 activities in flight at the sidecar kill, all ran again several times",
     ):
         assert text in verdict.sentence
 

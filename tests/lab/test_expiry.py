@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from lab.disruptions.sidecar_kill import wait_until_expired
+from lab.disruptions.expiry import wait_until_expired
 from lab.errors import DeadlineError
 from lab.redis_binary import default_redis
 from lab.waiting import Waiter

@@ -1,0 +1,65 @@
+"""`runaway stop INSTANCE`: asks the running stack's gateway to stop a workflow at its source."""
+
+import getpass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from lab.errors import CannotRunError
+from lab.paths import stack_dir
+from lab.printing import print_json, print_lines
+from lab.stack_client import require_stack
+
+_TIMEOUT_S = 60.0
+_OK, _NOT_PROVEN = 0, 1
+
+
+def run_stop(instance: str, *, reason: str, app: str | None, as_json: bool) -> int:
+    """Stop an instance, print what came of it, return the exit code.
+
+    Raises:
+        NoStackError: no stack runs.
+        CannotRunError: the gateway does not answer, or refuses.
+    """
+    state = require_stack(stack_dir())
+    view = _ask(state.config.url("budget"), instance, reason=reason, app=app)
+    if as_json:
+        print_json(view)
+    else:
+        print_lines(*_told(view))
+    return _OK if (view.get("source") or {}).get("state") == "stopped" else _NOT_PROVEN
+
+
+def _ask(url: str, instance: str, *, reason: str, app: str | None) -> dict[str, Any]:
+    body = {"reason": reason, "actor": _actor(), **({"app": app} if app else {})}
+    address = f"{url}/instances/{quote(instance, safe='')}/stop"
+    try:
+        answer = httpx.post(address, json=body, timeout=_TIMEOUT_S, trust_env=False)
+        document: dict[str, Any] = answer.json()
+    except (httpx.TransportError, ValueError) as error:
+        raise CannotRunError(f"the gateway at {url} does not answer: {error!r}") from error
+    if answer.is_error:
+        raise CannotRunError(str(document["error"]["message"]))
+    return document
+
+
+def _actor() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # Some containers run as a user without a name.
+        return "runaway stop"
+
+
+def _told(view: dict[str, Any]) -> list[str]:
+    source = view.get("source") or {"state": "pending", "jobs_deleted": 0}
+    lines = [f"{view['instance']}: {view['state']}, its calls are refused from now on"]
+    deleted = f"{source['jobs_deleted']} jobs deleted"
+    match source["state"]:
+        case "stopped":
+            lines.append(f"source: stopped, {deleted}, none left")
+        case other:
+            why = f": {source['error']}" if source.get("error") else ""
+            lines.append(f"source: {other}, {deleted}{why}; the gateway goes on trying")
+    return lines
