@@ -12,7 +12,9 @@ from typing import Any
 import yaml
 
 from lab.evidence import ArmEvidence
+from lab.full_properties import stopped_instances
 from lab.properties import expiries
+from lab.rates import again_per_window
 from lab.scenario import Scenario
 from lab.verdict import Verdict
 
@@ -119,9 +121,15 @@ def events(arm: ArmEvidence) -> list[tuple[str, int]]:
         ("first state of a running workflow expired", min(expiries(arm).values(), default=None)),
         ("first activity runs again", arm.first_again_unix_ms),
         ("cap tripped", arm.budget.cut_off_unix_ms),
+        ("first workflow stopped at its source", _first_stop(arm)),
         ("observation ended", arm.observed_until_unix_ms),
     ]
     return sorted(((e, at) for e, at in found if at is not None), key=lambda pair: pair[1])
+
+
+def _first_stop(arm: ArmEvidence) -> int | None:
+    ends = (view.source.ended_unix_ms for view in stopped_instances(arm) if view.source)
+    return min((at for at in ends if at is not None), default=None)
 
 
 def verdict_document(verdict: Verdict) -> dict[str, Any]:
@@ -142,9 +150,12 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
                 "calls": arm.evidence.spend.calls,
                 "duplicate_calls": arm.evidence.spend.duplicate_calls,
                 "refusals": arm.evidence.budget.refusals,
+                "replays": sum(1 for d in arm.evidence.decisions if d.decision == "replay"),
+                "workflows_stopped": len(stopped_instances(arm.evidence)),
                 "activities_in_flight": arm.redelivery.in_flight,
                 "activities_endless": arm.redelivery.endless,
                 "executions_after_blow": arm.redelivery.again,
+                "executions_again_per_10_s": list(again_per_window(arm.evidence)),
                 "period_ms": arm.redelivery.period_ms,
                 "rates": asdict(arm.rates),
                 "properties": [asdict(p) for p in arm.properties],
