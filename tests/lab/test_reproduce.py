@@ -33,10 +33,10 @@ arms: [cap]
 
 
 @contextmanager
-def reproduce(tmp_path: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+def reproduce(tmp_path: Path, *options: str, text: str = SMALL) -> Iterator[subprocess.Popen[str]]:
     """Run the command on a small scenario; the block may do to it what it likes."""
     scenario = tmp_path / "small.yaml"
-    scenario.write_text(SMALL)
+    scenario.write_text(text)
     with (tmp_path / "said").open("w") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "lab", "reproduce", "--scenario", str(scenario), *options],
@@ -85,6 +85,35 @@ def test_the_incident_and_its_cap_on_the_real_stack(tmp_path: Path) -> None:
     assert "REPRODUCED" in (run / "report.html").read_text()
     assert {log.name for log in (run / "logs").iterdir()} >= {"cap-sidecar.log", "cap-locust.log"}
     assert run_json(tmp_path)["status"] == "complete"
+
+
+def test_redis_and_sidecar_lost_together_run_away_with_the_retry_policy_too(
+    tmp_path: Path,
+) -> None:
+    """The public reproduction's own disruption, under the incident's retry policy: endless."""
+    options = ("--disrupt", "redis-and-sidecar-kill", "--outage", "1", "--retry", "incident")
+    with reproduce(tmp_path, *options, "--json") as process:
+        output, _ = process.communicate(timeout=140)
+    result = json.loads(output)
+    assert (process.returncode, result["verdict"]) == (0, "REPRODUCED"), result
+    (arm,) = result["arms"]
+    assert arm["activities_endless"] == arm["activities_in_flight"] > 0
+    assert "in flight at the redis and sidecar kill, all ran again" in result["sentence"]
+
+
+def test_a_restart_shorter_than_the_activity_doubles_the_bill(tmp_path: Path) -> None:
+    """The sidecar is back before the calls end: two executions of each activity side by side."""
+    longer = SMALL.replace("call_s: 1", "call_s: 4").replace("observe_s: 9", "observe_s: 24")
+    options = ("--disrupt", "sidecar-restart", "--arm", "off", "--json")
+    with reproduce(tmp_path, *options, text=longer) as process:
+        output, _ = process.communicate(timeout=140)
+    result = json.loads(output)
+    assert (process.returncode, result["verdict"]) == (0, "REPRODUCED"), result
+    (arm,) = result["arms"]
+    assert ", 2 side by side" in result["sentence"]
+    # One execution each four seconds and chain, over whole windows of ten.
+    chains, counts = 2 * arm["activities_in_flight"], arm["executions_again_per_10_s"]
+    assert abs(sum(counts) - chains * len(counts) * 10 / 4) <= chains
 
 
 def test_a_service_killed_in_the_middle_is_unknown_and_named(tmp_path: Path) -> None:
