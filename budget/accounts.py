@@ -4,24 +4,39 @@ Guarantees: a call that is let through holds its worst case in every scope; one 
 holds nothing, even when the store's answer was lost.
 """
 
+import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import Final
 from uuid import uuid4
 
 from budget import refusals
+from budget.answers import StoredAnswer
 from budget.calls import PricedCall
-from budget.closing import Closer, End
+from budget.claims import Claim, execution_of
+from budget.closing import Closer, End, Kept
 from budget.decisions import judge
 from budget.errors import RefusedError, StoreError, StoreLostError, StoreUnavailableError
 from budget.feed import Feed, first_number
+from budget.flights import Flights
 from budget.gate import Gate
 from budget.metrics import Metrics
 from budget.refusals import Refusal
-from budget.reservations import Allowed, Denied, Reservation, ScopeTotals
-from budget.scopes import GLOBAL, Limits, Scope, ScopeLimit, scopes_of
+from budget.reservations import (
+    Admission,
+    Allowed,
+    Denied,
+    InFlight,
+    Mismatch,
+    Replay,
+    Reservation,
+    ScopeTotals,
+    Stopped,
+)
+from budget.scopes import GLOBAL, Limits, Scope, ScopeKind, ScopeLimit, scopes_of
 from budget.store import Store
-from metering.identity import CallerIdentity
+from metering.identity import UNKNOWN, CallerIdentity
 from metering.money import NanoUsd
 from metering.usage import Usage
 
@@ -83,11 +98,17 @@ class Accounts:
         limits: What is enforced.
         hold_ms: How long a hold lives.
         metrics: Where decisions are counted.
+
+    Attributes:
+        flights: The calls with an idempotency key that are under way.
+        zombie_found: Set when an instance became a zombie.
     """
 
     def __init__(
         self, store: Store, gate: Gate, limits: Limits, hold_ms: int, metrics: Metrics
     ) -> None:
+        self.flights = Flights()
+        self.zombie_found = asyncio.Event()
         self._store = store
         self._gate = gate
         self._limits = limits
@@ -99,11 +120,16 @@ class Accounts:
             MAX_DECISIONS, first=first_number(time.time_ns() // 1_000_000)
         )
 
-    async def admit(self, call: PricedCall, identity: CallerIdentity) -> Ticket:
+    async def admit(
+        self, call: PricedCall, identity: CallerIdentity, claim: Claim | None
+    ) -> Ticket | Replay:
         """Hold the call's worst case in all of its scopes, and mark it as dispatched.
 
+        A call that was made before is answered from the store and holds nothing; while it is under
+        way its end is waited for.
+
         Raises:
-            RefusedError: 402, 429 or 503; nothing is held.
+            RefusedError: 402, 422, 429 or 503; nothing is held.
         """
         reservation = Reservation(
             id=uuid4().hex,
@@ -111,31 +137,55 @@ class Accounts:
             hold_ms=self._hold_ms,
             instance=identity.instance,
             limits=tuple(self._limits.of(scope) for scope in scopes_of(identity)),
+            app="" if identity.app == UNKNOWN else identity.app,
+            claim=claim,
+            execution=execution_of(identity),
         )
-        started_s = time.monotonic()
         try:
-            admission = await self._ask(reservation)
+            admission = await self._decide(reservation)
         except StoreError as error:
             refusal = refusals.store_unavailable()
             self._record(identity, reservation, refusal, GLOBAL)
             raise RefusedError(refusal) from error
-        self._metrics.decision_seconds.observe(time.monotonic() - started_s)
-        if isinstance(admission, Denied):
-            raise RefusedError(self._deny(call, identity, reservation, admission))
-        self._record(identity, reservation, None, GLOBAL)
-        remaining = _remaining(reservation.limits, admission.totals)
-        return Ticket(reservation, call, remaining, started_s)
+        if isinstance(admission, Allowed):
+            self._record(identity, reservation, None, GLOBAL)
+            remaining = _remaining(reservation.limits, admission.totals)
+            return Ticket(reservation, call, remaining, time.monotonic())
+        if isinstance(admission, Replay):
+            self._note_replay(identity, reservation, admission)
+            return admission
+        raise RefusedError(self._refuse(call, identity, reservation, admission))
+
+    async def _decide(self, reservation: Reservation) -> Admission:
+        """Ask until the same call is no more under way, for as long as a hold lives."""
+        ends_s = time.monotonic() + self._hold_ms / 1000
+        for times in count():
+            started_s = time.monotonic()
+            admission = await self._ask(reservation)
+            self._metrics.decision_seconds.observe(time.monotonic() - started_s)
+            left_s = ends_s - time.monotonic()
+            if not isinstance(admission, InFlight) or left_s <= 0:
+                break
+            await self.flights.wait(admission.reservation_id, left_s, times)
+        return admission
 
     def note_refusal(self, identity: CallerIdentity, refusal: Refusal) -> None:
         """Record a call that is refused before the store is asked."""
         self._record(identity, None, refusal, GLOBAL)
 
-    async def settle(self, ticket: Ticket, usage: Usage | None) -> Receipt:
-        """Charge what a call used; without usage its worst case, flagged as estimated."""
+    async def settle(
+        self, ticket: Ticket, usage: Usage | None, answer: StoredAnswer | None = None
+    ) -> Receipt:
+        """Charge what a call used; without usage its worst case, flagged as estimated.
+
+        An answer is stored for the next call with the same idempotency key.
+        """
         self._learn_duration(ticket)
         reservation = ticket.reservation
         cost = reservation.amount_nano_usd if usage is None else ticket.call.price.cost(usage)
-        end = End.charged(reservation.id, cost, is_estimated=usage is None)
+        claim = reservation.claim
+        kept = None if claim is None or answer is None else Kept(claim, answer)
+        end = End.charged(reservation.id, cost, is_estimated=usage is None, kept=kept)
         settled = await self.closer.close(end)
         remaining = None if settled is None else _remaining(reservation.limits, settled.totals)
         return Receipt(cost if end.cost is None else end.cost, remaining)
@@ -153,7 +203,7 @@ class Accounts:
         except StoreUnavailableError as error:
             self._gate.close(error)
 
-    async def _ask(self, reservation: Reservation) -> Allowed | Denied:
+    async def _ask(self, reservation: Reservation) -> Admission:
         """Reserve; when no answer comes, see to it that the hold is given back."""
         self._gate.check()
         try:
@@ -166,6 +216,31 @@ class Accounts:
                 self._gate.close(error)
             self.closer.close_later(End(reservation.id, None))
             raise
+
+    def _refuse(
+        self,
+        call: PricedCall,
+        identity: CallerIdentity,
+        reservation: Reservation,
+        admission: Denied | Stopped | InFlight | Mismatch,
+    ) -> Refusal:
+        scope = GLOBAL
+        match admission:
+            case Denied():
+                return self._deny(call, identity, reservation, admission)
+            case Stopped():
+                if admission.is_new_zombie:
+                    self._metrics.tripped("zombie")
+                    self.zombie_found.set()
+                refusal = refusals.stopped(admission, identity.instance)
+                if not admission.is_global:
+                    scope = Scope(ScopeKind.INSTANCE, identity.instance)
+            case InFlight():
+                refusal = refusals.idempotency_in_flight(self._hold_ms / 1000)
+            case Mismatch():
+                refusal = refusals.idempotency_mismatch()
+        self._record(identity, reservation, refusal, scope)
+        return refusal
 
     def _deny(
         self, call: PricedCall, identity: CallerIdentity, reservation: Reservation, denied: Denied
@@ -184,14 +259,22 @@ class Accounts:
         self._record(identity, reservation, refusal, verdict.barrier.limit.scope)
         return refusal
 
+    def _note_replay(
+        self, identity: CallerIdentity, reservation: Reservation, replay: Replay
+    ) -> None:
+        self._metrics.replays.inc()
+        first = replace(reservation, id=replay.reservation_id)
+        self._record(identity, first, None, GLOBAL, decision="replay")
+
     def _record(
         self,
         identity: CallerIdentity,
         reservation: Reservation | None,
         refusal: Refusal | None,
         scope: Scope,
+        decision: str = "allow",
     ) -> None:
-        decision = "allow" if refusal is None else "deny"
+        decision = decision if refusal is None else "deny"
         code = "" if refusal is None else refusal.code or refusal.type
         self._metrics.decided(decision, code, scope.kind)
         self.decisions.append(

@@ -12,18 +12,23 @@ from starlette.exceptions import HTTPException
 
 from budget import refusals
 from budget.accounts import Accounts
-from budget.asgi import Answer, Receive, Scope, Send
+from budget.asgi import Answer, ClientGoneError, Receive, Scope, Send, given, read_body
 from budget.control import budget_routes, error_answer, health_routes, on_store_unavailable
-from budget.errors import StoreError, StoreUnavailableError
+from budget.errors import RefusedError, StoreError, StoreUnavailableError
 from budget.gate import Gate
 from budget.gateway import CHAT_PATH, MODELS_PATH, Gateway
 from budget.keeper import Keeper
 from budget.link import RedisLink
 from budget.metrics import Metrics
+from budget.operating import Operations, operating_routes
 from budget.reading import Reading
+from budget.reservations import Rules
 from budget.scopes import Limits
 from budget.settings import Settings
+from budget.sources import SourceStopper
+from budget.stops import StopQueue
 from budget.store import Store
+from budget.switches import Switches
 from budget.upstream import Upstream
 from metering.chat import ChatRequest
 from metering.prices import PriceBook
@@ -34,9 +39,11 @@ SETTLE_TIME_S: Final = 2.0
 CONTROL_PATHS: Final = frozenset(
     {
         *("/budgets", "/decisions", "/ledger", "/healthz", "/readyz", "/metrics"),
-        *("/docs", "/openapi.json"),
+        *("/kill", "/resume", "/trips", "/docs", "/openapi.json"),
     }
 )
+INSTANCES_PREFIX: Final = "/instances/"
+MAX_CONTROL_BODY_BYTES: Final = 64 << 10
 
 
 class App:
@@ -58,7 +65,7 @@ class App:
         metrics.set_limits(limits)
         gate = Gate(metrics)
         self._link = RedisLink(settings.redis_url)
-        store = Store(self._link, accept_loss=settings.allow_unsafe_store)
+        store = Store(self._link, accept_loss=settings.allow_unsafe_store, rules=_rules(settings))
         accounts = Accounts(store, gate, limits, settings.hold_ms, metrics)
         self._closer = accounts.closer
         self._upstream = Upstream(settings.upstream_url, settings.upstream_timeout_s)
@@ -68,6 +75,7 @@ class App:
             self._upstream,
             default_max_tokens=settings.default_max_tokens,
             extend_after_s=min(settings.upstream_timeout_s, settings.hold_margin_s) / 2,
+            replays=settings.replays,
         )
         self._keeper = Keeper(
             self._link,
@@ -78,10 +86,20 @@ class App:
             allow_unsafe=settings.allow_unsafe_store,
         )
         reading = Reading(self._link)
+        self._stopper = _stopper(settings, self._link, metrics, accounts.zombie_found)
+        operations = Operations(
+            Switches(self._link),
+            reading,
+            metrics,
+            accounts.zombie_found,
+            has_scheduler=self._stopper is not None,
+            app_id=settings.app_id or "",
+        )
         self._control = FastAPI(
             title="Runaway budget gateway", version=version("runaway"), lifespan=self._lifespan
         )
         self._control.include_router(budget_routes(accounts, reading, limits))
+        self._control.include_router(operating_routes(operations))
         self._control.include_router(health_routes(reading, gate, metrics))
         self._control.add_exception_handler(StoreUnavailableError, on_store_unavailable)
         self._control.add_exception_handler(RequestValidationError, _on_bad_query)
@@ -99,22 +117,39 @@ class App:
         elif path == MODELS_PATH and method == "GET":
             await self._gateway.models(scope, send)
         elif path in CONTROL_PATHS:
-            await self._control(scope, receive, send)
+            await self._serve_control(scope, receive, send)
+        elif path.startswith(INSTANCES_PREFIX):
+            # An id may have an encoded slash: the route is found before anything is decoded.
+            raw_path = scope["raw_path"].decode("ascii")
+            await self._serve_control({**scope, "path": raw_path}, receive, send)
         else:
             await Answer(send).refuse(refusals.unknown_route(method, path))
+
+    async def _serve_control(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the control API, bodies bounded."""
+        try:
+            body = await read_body(scope, receive, MAX_CONTROL_BODY_BYTES)
+        except RefusedError as error:
+            await Answer(send).refuse(error.refusal)
+        except ClientGoneError:
+            pass
+        else:
+            await self._control(scope, given(body), send)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         self._link.start()
         self._upstream.start()
-        keeping = asyncio.create_task(self._keeper.run(), name="keeper")
+        tasks = [asyncio.create_task(self._keeper.run(), name="keeper")]
+        if self._stopper is not None:
+            tasks.append(asyncio.create_task(self._stopper.run(), name="stopper"))
         try:
             yield
         finally:
             await self._settle_what_runs()
-            keeping.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeping
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._upstream.close()
             await self._link.close()
 
@@ -123,6 +158,30 @@ class App:
             async with asyncio.timeout(SETTLE_TIME_S):
                 await self._gateway.idle.wait()
                 await self._closer.tell_untold()
+
+
+def _rules(settings: Settings) -> Rules:
+    if settings.mode == "observe":
+        return Rules(refuses_zombies=False)
+    return Rules(
+        zombie_executions=settings.zombie_executions,
+        stops_zombies=settings.scheduler_address is not None,
+    )
+
+
+def _stopper(
+    settings: Settings, link: RedisLink, metrics: Metrics, wake: asyncio.Event
+) -> SourceStopper | None:
+    if settings.scheduler_address is None:
+        return None
+    return SourceStopper(
+        StopQueue(link),
+        settings.scheduler_address,
+        settings.namespace,
+        settings.app_id or "",
+        metrics,
+        wake=wake,
+    )
 
 
 async def _on_bad_query(_request: Request, error: Exception) -> Response:

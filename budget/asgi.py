@@ -23,16 +23,16 @@ class ClientGoneError(Exception):
     """The client left before its request was whole."""
 
 
-async def read_body(scope: Scope, receive: Receive) -> bytes:
+async def read_body(scope: Scope, receive: Receive, most_bytes: int = MAX_BODY_BYTES) -> bytes:
     """Read a request body.
 
     Raises:
-        RefusedError: 413 above MAX_BODY_BYTES; 408 when it does not arrive in time.
+        RefusedError: 413 above `most_bytes`; 408 when it does not arrive in time.
         ClientGoneError: The client left.
     """
     for name, value in scope["headers"]:
-        if name == b"content-length" and int(value) > MAX_BODY_BYTES:
-            raise RefusedError(refusals.too_large(MAX_BODY_BYTES))
+        if name == b"content-length" and int(value) > most_bytes:
+            raise RefusedError(refusals.too_large(most_bytes))
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
@@ -41,12 +41,25 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
                 if message["type"] == "http.disconnect":
                     raise ClientGoneError
                 body += message.get("body", b"")
-                if len(body) > MAX_BODY_BYTES:
-                    raise RefusedError(refusals.too_large(MAX_BODY_BYTES))
+                if len(body) > most_bytes:
+                    raise RefusedError(refusals.too_large(most_bytes))
                 if not message.get("more_body", False):
                     return bytes(body)
     except TimeoutError:
         raise RefusedError(refusals.body_timeout(BODY_TIMEOUT_S)) from None
+
+
+def given(body: bytes) -> Receive:
+    """Return what gives an application a body that was read."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    return receive
 
 
 class Answer:

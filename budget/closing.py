@@ -6,11 +6,13 @@ case, for its call was dispatched.
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 
+from budget.answers import StoredAnswer
+from budget.claims import Claim
 from budget.errors import StoreArgumentError, StoreUnavailableError
 from budget.gate import Gate
 from budget.metrics import Metrics
@@ -22,6 +24,15 @@ from metering.money import NanoUsd
 log = structlog.get_logger(__name__)
 
 MAX_UNTOLD: Final = 10_000
+MAX_UNTOLD_ANSWER_BYTES: Final = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer that is to be stored for its idempotency key."""
+
+    claim: Claim
+    answer: StoredAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +43,28 @@ class End:
         reservation_id: Which one.
         cost: What its call cost; None gives everything back.
         is_estimated: The cost is an upper bound.
+        kept: What is stored for the next call with its idempotency key.
     """
 
     reservation_id: str
     cost: NanoUsd | None
     is_estimated: bool = False
+    kept: Kept | None = None
 
     @classmethod
-    def charged(cls, reservation_id: str, cost: NanoUsd, *, is_estimated: bool) -> "End":
+    def charged(
+        cls, reservation_id: str, cost: NanoUsd, *, is_estimated: bool, kept: Kept | None = None
+    ) -> "End":
         """Build the end of a call that cost something, at most what the store can count."""
         if cost <= MAX_LIMIT_NANO_USD:
-            return cls(reservation_id, cost, is_estimated)
+            return cls(reservation_id, cost, is_estimated, kept)
         log.error("cost_beyond_the_store", reservation_id=reservation_id, nano_usd=cost)
-        return cls(reservation_id, NanoUsd(MAX_LIMIT_NANO_USD), is_estimated=True)
+        return cls(reservation_id, NanoUsd(MAX_LIMIT_NANO_USD), is_estimated=True, kept=kept)
+
+    @property
+    def answer_bytes(self) -> int:
+        """How much of an answer it holds."""
+        return 0 if self.kept is None else self.kept.answer.size
 
 
 class Closer:
@@ -55,6 +75,7 @@ class Closer:
         self._gate = gate
         self._metrics = metrics
         self._untold: deque[End] = deque()
+        self._untold_answer_bytes = 0
 
     @property
     def untold(self) -> int:
@@ -78,10 +99,17 @@ class Closer:
             raise
 
     def close_later(self, end: End) -> None:
-        """Tell the store when it is back; needs no running store, loses the oldest when full."""
+        """Tell the store when it is back; needs no running store, loses the oldest when full.
+
+        Beyond MAX_UNTOLD_ANSWER_BYTES an answer is dropped, and its call will be made again.
+        """
         if len(self._untold) >= MAX_UNTOLD:
-            log.error("end_forgotten", reservation_id=self._untold.popleft().reservation_id)
+            log.error("end_forgotten", reservation_id=self._take_untold().reservation_id)
+        if self._untold_answer_bytes + end.answer_bytes > MAX_UNTOLD_ANSWER_BYTES:
+            log.warning("answer_forgotten", reservation_id=end.reservation_id)
+            end = replace(end, kept=None)
         self._untold.append(end)
+        self._untold_answer_bytes += end.answer_bytes
         if self._gate.reason is None:
             self._gate.close(StoreUnavailableError("it has yet to hear how some calls ended"))
 
@@ -92,27 +120,42 @@ class Closer:
             StoreUnavailableError: The store is away again; what is left is kept.
         """
         while self._untold:
-            end = self._untold.popleft()
+            end = self._take_untold()
             try:
                 await self._tell(end)
             except StoreArgumentError as error:
                 _give_up(end, error)
             except BaseException:
                 self._untold.appendleft(end)
+                self._untold_answer_bytes += end.answer_bytes
                 raise
+
+    def _take_untold(self) -> End:
+        end = self._untold.popleft()
+        self._untold_answer_bytes -= end.answer_bytes
+        return end
 
     async def _tell(self, end: End) -> Settled | None:
         if end.cost is None:
             await self._store.release(end.reservation_id)
             return None
-        settled = await self._store.settle(
-            end.reservation_id, end.cost, is_estimated=end.is_estimated
-        )
+        settled = await self._settle(end, end.cost)
         if settled is None:
             log.warning("settled_before", reservation_id=end.reservation_id)
         else:
             self._note(end, settled)
         return settled
+
+    async def _settle(self, end: End, cost: NanoUsd) -> Settled | None:
+        if end.kept is None:
+            return await self._store.settle(end.reservation_id, cost, is_estimated=end.is_estimated)
+        return await self._store.keep_and_settle(
+            end.reservation_id,
+            cost,
+            end.kept.claim,
+            end.kept.answer,
+            is_estimated=end.is_estimated,
+        )
 
     def _note(self, end: End, settled: Settled) -> None:
         if end.is_estimated:

@@ -17,6 +17,10 @@ class Code(StrEnum):
     BUDGET_IN_FLIGHT = "budget_in_flight"
     UNPRICED_MODEL = "unpriced_model"
     STORE_UNAVAILABLE = "budget_store_unavailable"
+    BUDGET_KILLED = "budget_killed"
+    WORKFLOW_NOT_LIVE = "workflow_not_live"
+    IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
+    IDEMPOTENCY_IN_FLIGHT = "idempotency_in_flight"
 
 
 @dataclass(frozen=True, slots=True)

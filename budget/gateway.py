@@ -14,6 +14,7 @@ from aiohttp import ClientResponse
 
 from budget import refusals
 from budget.accounts import Accounts, Receipt, Ticket
+from budget.answers import StoredAnswer, Tee, storable
 from budget.asgi import (
     Answer,
     ClientGoneError,
@@ -23,8 +24,10 @@ from budget.asgi import (
     read_body,
 )
 from budget.calls import PricedCall, price_call
+from budget.claims import Claim, claim_of
 from budget.errors import RefusedError, UpstreamError
 from budget.refusals import Headers, Refusal
+from budget.reservations import Replay
 from budget.streams import StreamReader
 from budget.upstream import (
     UnknownOutcomeError,
@@ -58,6 +61,7 @@ class Gateway:
         upstream: The provider.
         default_max_tokens: For requests that limit nothing.
         extend_after_s: How long a stream runs between two extensions of its hold.
+        replays: Whether a repeated idempotency key is answered from the store.
 
     Attributes:
         idle: Set while no call is under way.
@@ -71,12 +75,14 @@ class Gateway:
         *,
         default_max_tokens: int,
         extend_after_s: float,
+        replays: bool,
     ) -> None:
         self._accounts = accounts
         self._prices = prices
         self._upstream = upstream
         self._default_max_tokens = default_max_tokens
         self._extend_after_s = extend_after_s
+        self._replays = replays
         self._calls = 0
         self.idle = asyncio.Event()
         self.idle.set()
@@ -115,16 +121,33 @@ class Gateway:
 
     async def _metered(self, scope: Scope, receive: Receive, send: Send) -> None:
         identity = CallerIdentity.from_asgi(scope["headers"])
-        call = self._price(identity, await read_body(scope, receive))
+        received = await read_body(scope, receive)
+        call = self._price(identity, received)
+        claim = self._claim(scope, identity, received)
+        admission = await self._accounts.admit(call, identity, claim)
+        if isinstance(admission, Replay):
+            await _replay(admission, Answer(send))
+            return
         headers = request_headers(scope["headers"], identity)
-        ticket = await self._accounts.admit(call, identity)
-        answer = Answer(send)
+        with self._accounts.flights.under_way(admission.reservation.id):
+            await self._forward(admission, _target(scope), headers, Answer(send))
+
+    def _claim(self, scope: Scope, identity: CallerIdentity, received: bytes) -> Claim | None:
+        if not self._replays:
+            return None
+        return claim_of(identity, scope["headers"], _target(scope), received)
+
+    async def _forward(
+        self, ticket: Ticket, target: str, headers: dict[str, str], answer: Answer
+    ) -> None:
+        call = ticket.call
         reader = StreamReader(wants_usage=call.wants_usage, choices=call.choices)
+        tee = Tee()
         try:
             async with self._upstream.send(
-                "POST", _target(scope), headers, call.body, is_stream=call.is_stream
+                "POST", target, headers, call.body, is_stream=call.is_stream
             ) as response:
-                body = await self._take(ticket, response, reader, answer)
+                body = await self._take(ticket, response, reader, answer, tee)
         except UnreachableError:
             await self._accounts.release(ticket)
             raise
@@ -134,7 +157,10 @@ class Gateway:
                 await answer.write(_error_event(error.refusal), is_last=True)
                 return
             raise
-        await self._finish(ticket, response, reader, answer, body)
+        if body is None:
+            await self._finish_stream(ticket, response, reader, answer, tee)
+        else:
+            await self._finish(ticket, response, answer, body)
 
     def _price(self, identity: CallerIdentity, body: bytes) -> PricedCall:
         try:
@@ -144,7 +170,12 @@ class Gateway:
             raise
 
     async def _take(
-        self, ticket: Ticket, response: ClientResponse, reader: StreamReader, answer: Answer
+        self,
+        ticket: Ticket,
+        response: ClientResponse,
+        reader: StreamReader,
+        answer: Answer,
+        tee: Tee,
     ) -> bytes | None:
         """Pass a stream on as it comes, or return a plain answer's body."""
         if not (ticket.call.is_stream and _is_event_stream(response)):
@@ -155,35 +186,42 @@ class Gateway:
         async for chunk in response.content.iter_any():
             kept = _follow(reader, chunk)
             if kept:
+                tee.feed(kept)
                 await answer.write(kept)
             if time.monotonic() >= extend_at_s:
                 await self._accounts.extend(ticket)
                 extend_at_s = time.monotonic() + self._extend_after_s
         return None
 
-    async def _finish(
+    async def _finish_stream(
         self,
         ticket: Ticket,
         response: ClientResponse,
         reader: StreamReader,
         answer: Answer,
-        body: bytes | None,
+        tee: Tee,
+    ) -> None:
+        """Charge what a stream used; a whole one is stored as it was sent."""
+        stored = None
+        if reader.usage is not None and tee.kept is not None:
+            stored = _stored(response, tee.kept)
+        await self._accounts.settle(ticket, reader.usage, stored)
+        await answer.write(b"", is_last=True)
+
+    async def _finish(
+        self, ticket: Ticket, response: ClientResponse, answer: Answer, body: bytes
     ) -> None:
         """Charge what the provider says the call used, then let the answer end.
 
         Without usage a success, and an edge that lost the answer, are charged at the worst case,
         and any other error nothing.
         """
-        if body is None:
-            await self._accounts.settle(ticket, reader.usage)
-            await answer.write(b"", is_last=True)
-            return
         usage = _usage_of(body)
         receipt = None
         if usage is None and _cost_nothing(response.status):
             await self._accounts.release(ticket)
         else:
-            receipt = await self._accounts.settle(ticket, usage)
+            receipt = await self._accounts.settle(ticket, usage, _stored(response, body))
         passed = response_headers(response.raw_headers) + _budget_headers(ticket, receipt)
         await answer.whole(response.status, passed, body)
 
@@ -226,6 +264,21 @@ def _budget_headers(ticket: Ticket, receipt: Receipt | None) -> Headers:
     if remaining is not None:
         headers.append((b"x-budget-remaining-nano", b"%d" % remaining))
     return headers
+
+
+def _stored(response: ClientResponse, body: bytes) -> StoredAnswer | None:
+    return storable(response.status, response_headers(response.raw_headers), body)
+
+
+async def _replay(replay: Replay, answer: Answer) -> None:
+    """Send what the call was answered the first time."""
+    headers: Headers = [
+        *replay.answer.raw_headers(),
+        (b"x-budget-replay", b"true"),
+        (b"x-budget-reservation-id", replay.reservation_id.encode()),
+        (b"x-budget-cost-nano", b"0"),
+    ]
+    await answer.whole(replay.answer.status, headers, replay.answer.body.encode())
 
 
 def _error_event(refusal: Refusal) -> bytes:

@@ -89,6 +89,7 @@ class Keeper:
         if self._gate.reason is not None:
             await self.check()
         await self._expire()
+        await self._store.evict_answers()
 
     async def _expire(self) -> None:
         expired = await self._store.expire()

@@ -82,6 +82,15 @@ class Metrics:
             "Calls charged at their worst case because their cost was not told.",
             registry=self.registry,
         )
+        self.replays = Counter(
+            "budget_replays", "Calls answered from the store.", registry=self.registry
+        )
+        self._trips = Counter(
+            "budget_trips",
+            "Kills, resumes, zombies and stops at the source, by this gateway.",
+            ["kind"],
+            registry=self.registry,
+        )
         self.store_up = Gauge(
             "budget_store_up", "1 while calls can be let through.", registry=self.registry
         )
@@ -89,6 +98,10 @@ class Metrics:
     def decided(self, decision: str, code: str, scope_kind: str) -> None:
         """Count one decision."""
         self._decisions.labels(decision, code, scope_kind).inc()
+
+    def tripped(self, kind: str) -> None:
+        """Count a kill, a resume, a zombie or the end of a stop at the source."""
+        self._trips.labels(kind).inc()
 
     def expired(self, holds: Iterable[Expired]) -> None:
         """Count holds that expired."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from budget.decisions import Code, Verdict
+from budget.reservations import Stopped
 from budget.scopes import Scope, ScopeKind
 from metering.chat import JsonObject, encode_json, error_body
 from metering.errors import ChatRequestError
@@ -114,6 +115,44 @@ def _budget_object(verdict: Verdict, requested: NanoUsd, *, is_retryable: bool) 
     if verdict.affordable_output_tokens is not None:
         budget["affordable_output_tokens"] = verdict.affordable_output_tokens
     return budget
+
+
+def stopped(stop: Stopped, instance: str) -> Refusal:
+    """Refuse a call of somebody who was stopped: by an operator, or as a zombie."""
+    is_killed = stop.state == "killed"
+    who = "All calls are" if stop.is_global else f"The calls of instance {instance!r} are"
+    how = f"stopped by {stop.actor}" if is_killed else "stopped, for it is not live"
+    return Refusal(
+        402,
+        "billing_error",
+        Code.BUDGET_KILLED if is_killed else Code.WORKFLOW_NOT_LIVE,
+        f"{who} {how}: {stop.reason}. Do not retry; POST /resume lets them pass again.",
+        (NEVER_RETRY,),
+    )
+
+
+def idempotency_mismatch() -> Refusal:
+    """Refuse another request under a key that was used."""
+    return Refusal(
+        422,
+        "invalid_request_error",
+        Code.IDEMPOTENCY_MISMATCH,
+        "This Idempotency-Key was used with another request. A repeated call must have the very "
+        "same body, and another call a key of its own.",
+        (NEVER_RETRY,),
+    )
+
+
+def idempotency_in_flight(waited_s: float) -> Refusal:
+    """Refuse a repeated call whose first one did not end in time."""
+    return Refusal(
+        429,
+        "rate_limit_error",
+        Code.IDEMPOTENCY_IN_FLIGHT,
+        f"The call with this Idempotency-Key is still under way after {waited_s:g} seconds. Try "
+        "again: its answer will be repeated.",
+        ((b"retry-after-ms", b"1000"), RETRY),
+    )
 
 
 def store_unavailable() -> Refusal:

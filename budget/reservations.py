@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from budget.answers import StoredAnswer
+from budget.claims import Claim, Execution
 from budget.scopes import ScopeLimit
 from metering.money import NanoUsd
 
@@ -38,6 +40,9 @@ class Reservation:
         hold_ms: After so long without an end, the hold expires.
         instance: The caller's instance, for the ledger.
         limits: The call's scopes, each with its limit.
+        app: The caller's application; empty when it is not known.
+        claim: Its idempotency key, when a repeated one is answered from the store.
+        execution: The execution it belongs to, when that is known.
     """
 
     id: str
@@ -45,6 +50,24 @@ class Reservation:
     hold_ms: int
     instance: str
     limits: tuple[ScopeLimit, ...]
+    app: str = ""
+    claim: Claim | None = None
+    execution: Execution | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What makes an instance a zombie, and what becomes of it.
+
+    Attributes:
+        refuses_zombies: Whether one that is marked may not call.
+        zombie_executions: At so many executions of one activity it is marked; None is never.
+        stops_zombies: Whether it is stopped at its source too.
+    """
+
+    refuses_zombies: bool = True
+    zombie_executions: int | None = None
+    stops_zombies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +120,55 @@ class Denied:
     obstacle: Obstacle
     decisive: int
     barriers: tuple[ScopeBarrier, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Somebody decided that no call passes: all, or those of the instance.
+
+    Attributes:
+        state: `killed` or `zombie`.
+        is_global: Whether all calls are meant.
+        since_unix_ms: Since when.
+        reason: Why.
+        actor: Who decided.
+        is_new_zombie: Whether it is this call that made its instance a zombie.
+    """
+
+    state: str
+    is_global: bool
+    since_unix_ms: int
+    reason: str
+    actor: str
+    is_new_zombie: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The same call was answered before.
+
+    Attributes:
+        reservation_id: Of the call that was paid for.
+        answer: What it was answered.
+    """
+
+    reservation_id: str
+    answer: StoredAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """The same call is under way, here or in another gateway."""
+
+    reservation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The idempotency key belongs to another request."""
+
+
+Admission = Allowed | Denied | Stopped | Replay | InFlight | Mismatch
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from metering.money import NanoUsd, format_usd, parse_usd
 from serving.settings import Port
 
 ENV_PREFIX: Final = "BUDGET_"
+MAX_PORT: Final = 65535
 
 
 def _limit(value: Any) -> Any:
@@ -31,6 +32,13 @@ def _http_url(value: str) -> str:
     if parts.path.rstrip("/").endswith("/v1"):
         raise ValueError("leave out /v1: the route brings it")
     return value.rstrip("/")
+
+
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) <= MAX_PORT or "/" in value:
+        raise ValueError("write it as HOST:PORT, such as 127.0.0.1:50006")
+    return value
 
 
 def _redis_url(value: str) -> str:
@@ -66,6 +74,16 @@ class Settings(BaseSettings):
     hold_margin_s: Annotated[float, Field(gt=0, le=3600)] = 10
     price_file: Path | None = None
     allow_unsafe_store: bool = False
+    replay: bool = True
+    zombie_executions: Annotated[int | None, Field(ge=2, le=1_000_000)] = None
+    scheduler_address: Annotated[str, AfterValidator(_address)] | None = None
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,63}$")] = "default"
+    app_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+
+    @property
+    def replays(self) -> bool:
+        """Whether a repeated idempotency key is answered from the store."""
+        return self.replay and self.mode == "cap"
 
     @property
     def hold_ms(self) -> int:

@@ -1,35 +1,32 @@
-"""The budget in Redis: typed calls of the functions in functions.lua.
+"""The budget in Redis: typed calls of the functions in lua/.
 
 Never computes money: the functions do, atomically. Never answers from memory: without Redis every
 call raises `StoreUnavailableError`.
 """
 
+import contextlib
 from collections.abc import Sequence
-from importlib.resources import files
 from secrets import token_hex
-from typing import Any, Final
+from typing import Any
 
+from budget import library
+from budget.answers import Shelf, StoredAnswer
+from budget.claims import Claim
 from budget.errors import StoreLostError, StoreUnavailableError
+from budget.library import ANSWERS, HOLD_PREFIX, HOLDS, LEDGER, META
 from budget.link import RedisLink
+from budget.replies import read_admission, read_totals
+from budget.requests import hold_keys, reserve_arguments, reserve_keys
 from budget.reservations import (
+    Admission,
     Allowed,
-    Denied,
     Expired,
     HoldState,
-    Obstacle,
     Reservation,
-    ScopeBarrier,
-    ScopeTotals,
+    Rules,
     Settled,
 )
-from budget.scopes import KEY_PREFIX
 from metering.money import NanoUsd
-
-LIBRARY: Final = "budget_v1"
-META: Final = f"{KEY_PREFIX}meta"
-HOLDS: Final = f"{KEY_PREFIX}holds"
-LEDGER: Final = f"{KEY_PREFIX}ledger"
-HOLD_PREFIX: Final = f"{KEY_PREFIX}hold:"
 
 
 class Store:
@@ -39,28 +36,34 @@ class Store:
         link: The connection; started and closed by the caller.
         accept_loss: Go on with a store that lost or rolled back its ledger. Without it, a loss
             once seen is for good: no reservation is sent any more.
+        rules: What makes an instance a zombie.
+        shelf: How many answers are kept.
     """
 
-    def __init__(self, link: RedisLink, *, accept_loss: bool = False) -> None:
+    def __init__(
+        self,
+        link: RedisLink,
+        *,
+        accept_loss: bool = False,
+        rules: Rules | None = None,
+        shelf: Shelf | None = None,
+    ) -> None:
         self._link = link
         self._accept_loss = accept_loss
+        self._rules = rules or Rules()
+        self._shelf = shelf or Shelf()
         self._epoch = ""
         self._seq = 0
         self._loss: StoreLostError | None = None
 
     async def load(self) -> None:
-        """Load the functions, unless the very same are there, and compare the ledger.
-
-        A full store loads nothing, but answers whether they are there.
+        """Load the functions and compare the ledger.
 
         Raises:
             StoreUnavailableError: No answer.
             StoreLostError: As `open`; nothing may be told to that store.
         """
-        source = files("budget").joinpath("functions.lua").read_text(encoding="utf-8")
-        listing = await self._link.send("FUNCTION", "LIST", "LIBRARYNAME", LIBRARY, "WITHCODE")
-        if not any(_library_code(library) == source for library in listing):
-            await self._link.send("FUNCTION", "LOAD", "REPLACE", source)
+        await library.load_library(self._link)
         known = self._seq
         epoch, seq = await self._link.send("HMGET", META, "epoch", "seq")
         self._compare(epoch or "", seq or "0", known)
@@ -79,14 +82,14 @@ class Store:
         self._epoch, self._seq = epoch, int(seq) if is_lost else max(self._seq, int(seq))
         return is_lost
 
-    async def reserve(self, reservation: Reservation) -> Allowed | Denied:
+    async def reserve(self, reservation: Reservation) -> Admission:
         """Hold the amount in every scope or in none."""
         return self._admission(reservation, await self._send_reserve(reservation))
 
-    async def reserve_and_dispatch(self, reservation: Reservation) -> Allowed | Denied:
+    async def reserve_and_dispatch(self, reservation: Reservation) -> Admission:
         """Reserve, and mark the hold as dispatched, in one round trip."""
         reserving = self._send_reserve(reservation)
-        dispatching = self._call("dispatch", _hold_keys(reservation.id), reservation.id)
+        dispatching = self._call("dispatch", hold_keys(reservation.id), reservation.id)
         admission = self._admission(reservation, await reserving)
         is_dispatched = self._has_dispatched(await dispatching)
         if isinstance(admission, Allowed) and not is_dispatched:
@@ -95,12 +98,12 @@ class Store:
 
     async def dispatch(self, reservation_id: str) -> bool:
         """Mark a reservation as about to be written upstream; False when it may not be."""
-        reply = await self._call("dispatch", _hold_keys(reservation_id), reservation_id)
+        reply = await self._call("dispatch", hold_keys(reservation_id), reservation_id)
         return self._has_dispatched(reply)
 
     async def extend(self, reservation_id: str, hold_ms: int) -> bool:
         """Let a hold live at least so long from now; False when it is closed."""
-        reply = await self._call("extend", _hold_keys(reservation_id), reservation_id, hold_ms)
+        reply = await self._call("extend", hold_keys(reservation_id), reservation_id, hold_ms)
         return bool(reply[0] == "OK")
 
     async def settle(
@@ -108,11 +111,12 @@ class Store:
     ) -> Settled | None:
         """Turn a hold into what the call cost; None when it was closed before.
 
-        A hold that expired is corrected. Settling twice is harmless.
+        A hold that expired is corrected. Settling twice is harmless. Its idempotency key is free
+        again unless its answer was kept before.
         """
         reply = await self._call(
             "settle",
-            _hold_keys(reservation_id),
+            hold_keys(reservation_id),
             reservation_id,
             str(cost_nano_usd),
             "1" if is_estimated else "0",
@@ -120,14 +124,47 @@ class Store:
         if reply[0] != "OK":
             return None
         self._learn(reply[1])
-        return Settled(NanoUsd(int(reply[2])), _totals(reply[3:]))
+        return Settled(NanoUsd(int(reply[2])), read_totals(reply[3:]))
+
+    async def keep_and_settle(
+        self,
+        reservation_id: str,
+        cost_nano_usd: NanoUsd,
+        claim: Claim,
+        answer: StoredAnswer,
+        *,
+        is_estimated: bool = False,
+    ) -> Settled | None:
+        """Store an answer for its idempotency key and settle, in one round trip.
+
+        The answer comes first: a call that is charged and can't be replayed is one whose answer a
+        full store had no room for.
+        """
+        shelf = self._shelf
+        keeping = self._call(
+            "keep",
+            (META, ANSWERS, library.CLAIM_PREFIX + claim.key),
+            *(shelf.most, shelf.most_bytes, shelf.most_age_ms),
+            *(reservation_id, claim.body, answer.status, answer.headers, answer.body),
+        )
+        settled = await self.settle(reservation_id, cost_nano_usd, is_estimated=is_estimated)
+        with contextlib.suppress(StoreUnavailableError):
+            await keeping
+        return settled
+
+    async def evict_answers(self) -> None:
+        """Drop stored answers that are too old."""
+        shelf = self._shelf
+        await self._call(
+            "evict_answers", (META, ANSWERS), shelf.most, shelf.most_bytes, shelf.most_age_ms
+        )
 
     async def release(self, reservation_id: str) -> bool:
         """Give back a hold whose call cost nothing; False when it was closed or never made.
 
         Afterwards that id can't be reserved, even by a command that is still on its way.
         """
-        reply = await self._call("release", _hold_keys(reservation_id), reservation_id)
+        reply = await self._call("release", hold_keys(reservation_id), reservation_id)
         return bool(reply[0] == "OK")
 
     async def expire(self, most: int = 500) -> tuple[Expired, ...]:
@@ -146,33 +183,23 @@ class Store:
         return tuple(Expired(reservation_id, HoldState(state)) for reservation_id, state in pairs)
 
     def _call(self, function: str, keys: Sequence[str], *arguments: str | int) -> Any:
-        return self._link.send("FCALL", f"{LIBRARY}_{function}", len(keys), *keys, *arguments)
+        return library.call(self._link, function, keys, *arguments)
 
     def _send_reserve(self, reservation: Reservation) -> Any:
         self._refuse_after_loss()
-        scopes = [
-            key for limit in reservation.limits for key in (limit.scope.key, limit.scope.index_key)
-        ]
-        limits = (limit.limit_nano_usd for limit in reservation.limits)
         return self._call(
             "reserve",
-            (*_hold_keys(reservation.id), *scopes),
-            reservation.id,
-            str(reservation.amount_nano_usd),
-            reservation.hold_ms,
-            self._epoch,
-            self._seq,
-            reservation.instance,
-            *("" if limit is None else str(limit) for limit in limits),
+            reserve_keys(reservation),
+            *reserve_arguments(reservation, self._rules, self._epoch, self._seq),
         )
 
-    def _admission(self, reservation: Reservation, reply: list[Any]) -> Allowed | Denied:
+    def _admission(self, reservation: Reservation, reply: list[Any]) -> Admission:
         if reply[0] == "LOST":
             raise self._lost(reply[1], reply[2])
-        if reply[0] == "DENY":
-            return _denied(reservation, reply)
-        self._learn(reply[1])
-        return Allowed(int(reply[1]), _totals(reply[2:]))
+        admission = read_admission(reservation, reply)
+        if isinstance(admission, Allowed):
+            self._learn(reply[1])
+        return admission
 
     def _has_dispatched(self, reply: list[Any]) -> bool:
         if reply[0] != "OK":
@@ -206,39 +233,3 @@ class Store:
         if not self._accept_loss:
             self._loss = loss
         return loss
-
-
-def _library_code(library: dict[str, Any] | list[Any]) -> str | None:
-    """Return the source in one entry of FUNCTION LIST, a map or a list of pairs."""
-    pairs = (
-        library
-        if isinstance(library, dict)
-        else dict(zip(library[::2], library[1::2], strict=True))
-    )
-    return pairs.get("library_code")
-
-
-def _hold_keys(reservation_id: str) -> tuple[str, str, str, str]:
-    return (META, HOLDS, LEDGER, HOLD_PREFIX + reservation_id)
-
-
-def _totals(row: Sequence[str]) -> tuple[ScopeTotals, ...]:
-    return tuple(
-        ScopeTotals(NanoUsd(int(spent)), NanoUsd(int(reserved)))
-        for spent, reserved in zip(row[::2], row[1::2], strict=True)
-    )
-
-
-def _denied(reservation: Reservation, reply: list[Any]) -> Denied:
-    _, obstacle, place, _now, *row = reply
-    barriers = tuple(
-        ScopeBarrier(
-            limit,
-            ScopeTotals(NanoUsd(int(spent)), NanoUsd(int(reserved))),
-            NanoUsd(int(closed)) if closed else None,
-        )
-        for limit, spent, reserved, closed in zip(
-            reservation.limits, row[::3], row[1::3], row[2::3], strict=True
-        )
-    )
-    return Denied(Obstacle(obstacle), int(place) - 1, barriers)

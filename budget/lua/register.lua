@@ -1,0 +1,21 @@
+-- What closes a hold runs in a full store too: it moves money out of `reserved`, and adds one
+-- ledger entry. So does what stops a spender.
+local RUNS_WHEN_FULL = { 'allow-oom' }
+
+local function register(name, callback, flags)
+  redis.register_function { function_name = 'budget_v2_' .. name, callback = callback, flags = flags }
+end
+
+register('open', open)
+register('reserve', reserve)
+register('keep', keep)
+register('dispatch', dispatch)
+register('extend', extend)
+register('settle', settle, RUNS_WHEN_FULL)
+register('release', release, RUNS_WHEN_FULL)
+register('expire', expire, RUNS_WHEN_FULL)
+register('evict_answers', evict_answers, RUNS_WHEN_FULL)
+register('kill', kill, RUNS_WHEN_FULL)
+register('resume', resume, RUNS_WHEN_FULL)
+register('take_stops', take_stops, RUNS_WHEN_FULL)
+register('report_stop', report_stop, RUNS_WHEN_FULL)

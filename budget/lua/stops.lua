@@ -1,0 +1,72 @@
+-- Stops of instances at their source: who asked, who is at it, what came of it.
+--
+-- stop:  state (pending, stopped, failed), id, app, actor, requested, attempts, deleted, left,
+--        jobs, error, ended
+-- stops: the stop keys that are pending, by when they are due; a stop that was taken is due again
+--        when its lease ends, so it outlives whoever took it.
+
+local MAX_PENDING_STOPS = 10000
+
+local function end_stop(place, now, state, why)
+  redis.call('HSET', place.stop, 'state', state, 'ended', text(now), 'error', why)
+  redis.call('ZREM', place.stops, place.stop)
+  local stop = redis.call('HMGET', place.stop, 'id', 'actor', 'deleted')
+  record_trip(place.meta, place.trips, {
+    now = now, kind = 'source_stop', scope = 'instance', id = stop[1], reason = state,
+    actor = stop[2], detail = why == '' and stop[3] .. ' jobs deleted' or why,
+  })
+end
+
+-- Asks for a stop, unless one is pending.
+local function request_stop(place, now, id, app, actor)
+  if redis.call('HGET', place.stop, 'state') == 'pending' then
+    return
+  end
+  redis.call('DEL', place.stop)
+  redis.call('HSET', place.stop, 'state', 'pending', 'id', id, 'app', app, 'actor', actor,
+    'requested', text(now), 'attempts', '0', 'deleted', '0', 'jobs', '[]', 'error', '')
+  if redis.call('ZCARD', place.stops) >= MAX_PENDING_STOPS then
+    end_stop(place, now, 'failed', 'too many stops are pending')
+  else
+    redis.call('ZADD', place.stops, now, place.stop)
+  end
+end
+
+-- KEYS: the pending stops. ARGV: how many to take, for how long.
+-- Returns {stop key, id, app, requested, attempt, jobs, …}.
+local function take_stops(keys, args)
+  local now, reply = now_ms(), {}
+  local due = redis.call('ZRANGE', keys[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, args[1])
+  for _, stop in ipairs(due) do
+    redis.call('ZADD', keys[1], now + tonumber(args[2]), stop)
+    local attempt = redis.call('HINCRBY', stop, 'attempts', 1)
+    local row = redis.call('HMGET', stop, 'id', 'app', 'requested', 'jobs')
+    for _, value in ipairs({ stop, row[1], row[2], row[3], text(attempt), row[4] }) do
+      reply[#reply + 1] = value
+    end
+  end
+  return reply
+end
+
+-- KEYS: meta, trips, the stop, the pending stops. ARGV: requested, attempt, state, jobs deleted,
+-- jobs left ('' is unknown), jobs as JSON, error, ms until the next attempt.
+-- Returns 1, or 0 when another attempt or a resume came in between.
+local function report_stop(keys, args)
+  local place = { meta = keys[1], trips = keys[2], stop = keys[3], stops = keys[4] }
+  local stop = redis.call('HMGET', place.stop, 'state', 'requested', 'attempts')
+  if stop[1] ~= 'pending' or stop[2] ~= args[1] or stop[3] ~= args[2] then
+    return 0
+  end
+  local now = now_ms()
+  redis.call('HINCRBY', place.stop, 'deleted', args[4])
+  redis.call('HSET', place.stop, 'left', args[5], 'error', args[7])
+  if args[6] ~= '' then
+    redis.call('HSET', place.stop, 'jobs', args[6])
+  end
+  if args[3] == 'pending' then
+    redis.call('ZADD', place.stops, now + tonumber(args[8]), place.stop)
+  else
+    end_stop(place, now, args[3], args[7])
+  end
+  return 1
+end

@@ -1,0 +1,156 @@
+"""Stops instances at their source: deletes the scheduler's jobs that feed them, and proves it.
+
+Runs beside the data path and never blocks it: the scheduler is asked from a thread. Each attempt is
+bounded; attempts go on, further and further apart, until the jobs are gone or a deadline passes.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Final
+
+import structlog
+
+from budget.errors import StoreError
+from budget.instances import DeletedJob, StopState
+from budget.metrics import Metrics
+from budget.stops import StopQueue, StopReport, TakenStop
+from scheduler_api import ActivityJob, SchedulerApiError, SchedulerClient
+from scheduler_api.jobs import of_instance
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S: Final = 0.5
+MOST_AT_ONCE: Final = 64
+CALL_TIMEOUT_S: Final = 5.0
+ATTEMPT_TIMEOUT_S: Final = 20.0
+LEASE_MS: Final = 30_000
+FIRST_RETRY_MS: Final = 500
+MOST_RETRY_MS: Final = 30_000
+DEADLINE_MS: Final = 15 * 60_000
+
+
+class SourceStopper:
+    """Takes stops from the queue and makes them.
+
+    Args:
+        queue: The stops.
+        address: The scheduler's `host:port`.
+        namespace: The namespace of the apps.
+        app_id: The app of an instance whose calls named none; empty when it is not known.
+        metrics: Where ends are counted.
+        wake: Set when somebody asked for a stop.
+    """
+
+    def __init__(
+        self,
+        queue: StopQueue,
+        address: str,
+        namespace: str,
+        app_id: str,
+        metrics: Metrics,
+        *,
+        wake: asyncio.Event,
+    ) -> None:
+        self._queue = queue
+        self._address = address
+        self._namespace = namespace
+        self._app_id = app_id
+        self._metrics = metrics
+        self._wake = wake
+
+    async def run(self) -> None:
+        """Do so for ever."""
+        with SchedulerClient(self._address, CALL_TIMEOUT_S) as client:
+            while True:
+                self._wake.clear()
+                try:
+                    await self._once(client)
+                except StoreError as error:
+                    log.warning("stops_wait_for_the_store", reason=str(error))
+                except Exception:
+                    # Without it zombies would stay as they are.
+                    log.exception("stopping_failed")
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY_S):
+                        await self._wake.wait()
+
+    async def _once(self, client: SchedulerClient) -> None:
+        stops = await self._queue.take(MOST_AT_ONCE, LEASE_MS)
+        by_app = groupby(sorted(stops, key=self._app_of), key=self._app_of)
+        for app, group in by_app:
+            members = tuple(group)
+            reports = await asyncio.to_thread(stop_instances, client, app, self._namespace, members)
+            for stop, report in zip(members, reports, strict=True):
+                await self._report(stop, report)
+
+    def _app_of(self, stop: TakenStop) -> str:
+        return stop.app or self._app_id
+
+    async def _report(self, stop: TakenStop, report: StopReport) -> None:
+        is_mine = await self._queue.report(stop, _within_deadline(stop, report))
+        log.info(
+            "source_stop",
+            instance=stop.instance,
+            attempt=stop.attempt,
+            state=report.state,
+            deleted=len(report.deleted),
+            error=report.error,
+        )
+        if is_mine and report.state is not StopState.PENDING:
+            self._metrics.tripped("source_stop")
+
+
+def stop_instances(
+    client: SchedulerClient, app: str, namespace: str, stops: tuple[TakenStop, ...]
+) -> list[StopReport]:
+    """Delete every job of exactly these instances, and list again to prove it.
+
+    One listing serves them all: it names every pending activity of the app.
+    """
+    if not app:
+        why = "no call named its app (X-Workflow-App), and BUDGET_APP_ID is not set"
+        return [StopReport(StopState.FAILED, error=why) for _ in stops]
+    deleted: dict[str, list[DeletedJob]] = {stop.instance: [] for stop in stops}
+    ends_s = time.monotonic() + ATTEMPT_TIMEOUT_S
+    try:
+        for job in _jobs_of(client.list_activity_jobs(app, namespace), deleted):
+            if time.monotonic() > ends_s:
+                break
+            client.delete_activity_job(job)
+            deleted[job.instance_id].append(
+                DeletedJob(job.task_id, job.generation, job.activity, job.execution_id)
+            )
+        left = list(_jobs_of(client.list_activity_jobs(app, namespace), deleted))
+    except SchedulerApiError as error:
+        return [_again(stop, deleted[stop.instance], None, str(error)) for stop in stops]
+    return [
+        _judge(stop, deleted[stop.instance], len(of_instance(left, stop.instance)))
+        for stop in stops
+    ]
+
+
+def _jobs_of(jobs: Iterable[ActivityJob], instances: Iterable[str]) -> Iterable[ActivityJob]:
+    wanted = frozenset(instances)
+    return (job for job in jobs if job.instance_id in wanted)
+
+
+def _judge(stop: TakenStop, deleted: list[DeletedJob], left: int) -> StopReport:
+    if left:
+        return _again(stop, deleted, left, f"{left} jobs were there after the deletion")
+    return StopReport(StopState.STOPPED, tuple(deleted), jobs_left=0)
+
+
+def _again(stop: TakenStop, deleted: list[DeletedJob], left: int | None, error: str) -> StopReport:
+    wait_ms = min(MOST_RETRY_MS, FIRST_RETRY_MS << min(stop.attempt - 1, 10))
+    return StopReport(StopState.PENDING, tuple(deleted), left, error, wait_ms)
+
+
+def _within_deadline(stop: TakenStop, report: StopReport) -> StopReport:
+    age_ms = time.time_ns() // 1_000_000 - stop.requested_unix_ms
+    if report.state is not StopState.PENDING or age_ms < DEADLINE_MS:
+        return report
+    why = f"given up after {age_ms // 1000} s: {report.error}"
+    return StopReport(StopState.FAILED, report.deleted, report.jobs_left, why)
