@@ -226,6 +226,20 @@ def reproduce(
 
 
 @app.command
+def report(run: Text = None, /, *, json: Json = False) -> int:
+    """Render report.html and summary.md of a run again, from the evidence that it kept.
+
+    Args:
+        run: Folder of a run, or its name in runs/ (default: the latest).
+        json: Print the result as JSON.
+    """
+    from lab.report_command import run_report  # noqa: PLC0415
+
+    run_report(run, as_json=json)
+    return _OK
+
+
+@app.command
 def doctor(*, json: Json = False) -> int:
     """Say what this machine has, what it lacks, and what to do next."""
     from lab.doctor import examine  # noqa: PLC0415

@@ -8,6 +8,7 @@ LabError
     ├── RedisBinaryError      no usable Redis-protocol server
     ├── StackRunningError     a stack runs already
     ├── NoStackError          no stack runs
+    ├── NoRunError            no complete run is kept there
     ├── ServiceFailedError    a service ended or never became ready
     ├── ArmFailedError        one arm of a run could not be brought to its end
     ├── UnexpectedError       the lab met what it did not foresee
@@ -52,6 +53,10 @@ class StackRunningError(CannotRunError):
 
 class NoStackError(CannotRunError):
     """No stack runs."""
+
+
+class NoRunError(CannotRunError):
+    """No complete run is kept where one was looked for."""
 
 
 class ServiceFailedError(CannotRunError):

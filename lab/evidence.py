@@ -63,13 +63,15 @@ class Execution(Record):
 
 
 class Decision(Record):
-    """One decision of the budget gateway."""
+    """One decision of the budget gateway; evidence of older runs does not say about whose call."""
 
     seq: int
     at_unix_ms: int
     decision: str
     code: str | None = None
     scope: str | None = None
+    execution_id: str = ""
+    task_id: Text = ""
     requested: NanoUsd
 
 

@@ -1,90 +1,88 @@
-"""Writes report.html: one file, no network, the verdict first."""
+"""Writes report.html and summary.md: one file each, no network, the verdict first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
+from lab.costs import measured, published
 from lab.evidence import ArmEvidence
+from lab.headlines import headline
 from lab.judgement import ArmJudgement
-from lab.money import format_rate, format_usd
-from lab.run_directory import events
+from lab.pictures import (
+    LAYOUTS,
+    Layout,
+    Picture,
+    draw_executions,
+    draw_month,
+    draw_spend,
+    draw_workflows,
+)
+from lab.summary import render_summary
+from lab.tables import (
+    cost_table,
+    event_table,
+    instance_table,
+    property_rows,
+    rate_table,
+    words_table,
+)
 from lab.verdict import Verdict
 
 _TEMPLATE = "report.html.j2"
-_CONFIG = {"displayModeBar": False, "responsive": True}
 
 
 @cache
 def _environment() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     return jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 
-def write_report(path: Path, head: Mapping[str, Any], verdict: Verdict, status: str) -> None:
-    """Render a run."""
-    path.write_text(render(head, verdict, status))
+def write_pages(
+    directory: Path, head: Mapping[str, Any], verdict: Verdict, status: str
+) -> tuple[Path, Path]:
+    """Write report.html and summary.md of a run, and return where they are."""
+    report, summary = directory / "report.html", directory / "summary.md"
+    report.write_text(render(head, verdict, status), encoding="utf-8")
+    summary.write_text(render_summary(head, verdict, status), encoding="utf-8")
+    return report, summary
 
 
 def render(head: Mapping[str, Any], verdict: Verdict, status: str) -> str:
     """Return the page of a run; without arms it only says why there are none."""
-    evidence = [arm.evidence for arm in verdict.arms]
-    script, pictures = _pictures(evidence) if evidence else ("", [])
-    return (
-        _environment()
-        .get_template(_TEMPLATE)
-        .render(
-            head=head,
-            verdict=verdict,
-            status=status,
-            plotly=Markup(script),  # noqa: S704  # the library's own code
-            pictures=[Markup(picture) for picture in pictures],  # noqa: S704  # drawn by the library
-            rows=[_rate_row(arm) for arm in verdict.arms],
-            events=[
-                (e.arm, text, _offset(e.disrupted.began_unix_ms, at))
-                for e in evidence
-                for text, at in events(e)
-            ],
-        )
-    )
+    parts = _parts(verdict.arms) if verdict.arms else {}
+    page = _environment().get_template(_TEMPLATE)
+    return page.render(head=head, verdict=verdict, status=status, **parts)
 
 
-def _pictures(evidence: Sequence[ArmEvidence]) -> tuple[str, list[str]]:
-    """Return Plotly's own script, and one piece of HTML a picture."""
-    # Plotly takes longer to load than an arm may wait, and no arm needs it.
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415
-
-    from lab.charts import again_figure, spend_figure  # noqa: PLC0415
-
-    figures = (spend_figure(evidence), again_figure(evidence))
-    parts = [f.to_html(full_html=False, include_plotlyjs=False, config=_CONFIG) for f in figures]
-    return str(get_plotlyjs()), parts
-
-
-def _offset(zero_unix_ms: int, at_unix_ms: int) -> str:
-    # Adding zero turns a rounded minus zero into zero.
-    return f"{round((at_unix_ms - zero_unix_ms) / 1000, 1) + 0.0:+.1f} s"
-
-
-def _rate_row(arm: ArmJudgement) -> dict[str, str]:
-    seen, rates = arm.redelivery, arm.rates
-    limit = arm.evidence.limit_nano_usd
-    period = "none" if seen.period_ms is None else f"{seen.period_ms / 1000:.2f} s"
+def _parts(arms: Sequence[ArmJudgement]) -> dict[str, Any]:
+    evidence = [arm.evidence for arm in arms]
+    costs = [*(measured(arm) for arm in arms), *published()]
     return {
-        "arm": arm.evidence.arm,
-        "spent": format_usd(arm.evidence.spend.nano_usd),
-        "limit": "none" if limit is None else format_usd(limit),
-        "in flight": str(seen.in_flight),
-        "endless": str(seen.endless),
-        "executed again": str(seen.again),
-        "one each": period,
-        "executions/s": f"{rates.executions_per_s:.2f}",
-        "refused/s": f"{rates.refusals_per_s:.2f}",
-        "paid calls/s": f"{rates.paid_calls_per_s:.2f}",
-        "$/h": format_rate(rates.nano_usd_per_hour),
+        "headlines": [headline(arm) for arm in arms],
+        "spend": _drawn(draw_spend, evidence),
+        "executions": _drawn(draw_executions, evidence),
+        "workflows": _drawn(draw_workflows, evidence),
+        "month": [draw_month(costs, layout) for layout in LAYOUTS],
+        "costs": costs,
+        "cost_table": cost_table(costs),
+        "rate_table": rate_table(arms),
+        "words_table": words_table(evidence),
+        "event_table": event_table(evidence),
+        "stopped": [(arm, instance_table(arm)) for arm in evidence if arm.instances],
+        "properties": property_rows(arms),
     }
+
+
+def _drawn(
+    draw: Callable[[Sequence[ArmEvidence], Layout], Picture], evidence: Sequence[ArmEvidence]
+) -> list[Picture]:
+    return [draw(evidence, layout) for layout in LAYOUTS]

@@ -27,7 +27,7 @@ from lab.paths import COMPONENTS, usable_runs_dir
 from lab.ports import Ports, free_ports
 from lab.price_files import price_file_path
 from lab.processes import Nursery
-from lab.report import write_report
+from lab.report import write_pages
 from lab.run_directory import RunDirectory
 from lab.runtimes import Runtime, make_runtime
 from lab.scenario import ArmName, Scenario
@@ -205,7 +205,7 @@ def _keep(directory: RunDirectory, head: dict[str, Any], end: _End) -> None:
     directory.keep_logs(arms)
     directory.keep_evidence([arm.evidence for arm in end.verdict.arms])
     directory.end(head, end.verdict, end.status)
-    write_report(directory.path / "report.html", head, end.verdict, end.status)
+    write_pages(directory.path, head, end.verdict, end.status)
     for arm in arms:
         shutil.rmtree(directory.path / "arms" / arm / "data", ignore_errors=True)
     directory.make_latest()

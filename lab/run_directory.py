@@ -111,7 +111,7 @@ def timeline(arm: ArmEvidence) -> Iterator[dict[str, Any]]:
 
 def events(arm: ArmEvidence) -> list[tuple[str, int]]:
     """Return the moments of an arm that matter, in order of time."""
-    blow = arm.disrupted
+    blow, stops = arm.disrupted, source_stops(arm)
     found: list[tuple[str, int | None]] = [
         ("load began", arm.began_unix_ms),
         ("all workflows run", arm.loaded_unix_ms),
@@ -121,15 +121,17 @@ def events(arm: ArmEvidence) -> list[tuple[str, int]]:
         ("first state of a running workflow expired", min(expiries(arm).values(), default=None)),
         ("first activity runs again", arm.first_again_unix_ms),
         ("cap tripped", arm.budget.cut_off_unix_ms),
-        ("first workflow stopped at its source", _first_stop(arm)),
+        ("first workflow stopped at its source", min(stops, default=None)),
+        ("last workflow stopped at its source", max(stops, default=None)),
         ("observation ended", arm.observed_until_unix_ms),
     ]
     return sorted(((e, at) for e, at in found if at is not None), key=lambda pair: pair[1])
 
 
-def _first_stop(arm: ArmEvidence) -> int | None:
+def source_stops(arm: ArmEvidence) -> list[int]:
+    """Return when the gateway had stopped workflows at their source, in order of time."""
     ends = (view.source.ended_unix_ms for view in stopped_instances(arm) if view.source)
-    return min((at for at in ends if at is not None), default=None)
+    return sorted(at for at in ends if at is not None)
 
 
 def verdict_document(verdict: Verdict) -> dict[str, Any]:

@@ -1,0 +1,59 @@
+"""The few words and figures that say of each arm what came of it."""
+
+from dataclasses import dataclass
+
+from lab.costs import measured
+from lab.evidence import ArmEvidence
+from lab.judgement import ArmJudgement
+from lab.money import format_rate, format_usd
+from lab.scenario import ArmName
+
+WATCHERS: dict[ArmName, str] = {
+    "off": "nobody watches the bill",
+    "cap": "a hard cap",
+    "full": "cap, replay and source stop",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """One arm in four lines: its name, who watches, what it spent, what goes on."""
+
+    arm: str
+    watcher: str
+    spent: str
+    lines: tuple[str, ...]
+
+
+def headline(arm: ArmJudgement) -> Headline:
+    """Return an arm's headline."""
+    evidence, rates = arm.evidence, arm.rates
+    per_hour = measured(arm).per_hour.nano_usd
+    rising = f"rising by {format_rate(per_hour)} an hour" if per_hour else "not rising"
+    if evidence.controls:
+        rising += ", healthy controls apart"
+    capped = _capped(evidence)
+    runs = f"{rates.executions_per_s:.1f} executions/s at the end"
+    if rates.refusals_per_s:
+        runs += f", {rates.refusals_per_s:.1f} refused/s"
+    lines = (rising, *capped, runs, *_stopped(evidence))
+    return Headline(
+        evidence.arm, WATCHERS[evidence.arm], format_usd(evidence.spend.nano_usd), lines
+    )
+
+
+def _capped(evidence: ArmEvidence) -> list[str]:
+    limit = evidence.limit_nano_usd
+    if evidence.arm == "off" or limit is None:
+        return []
+    return [f"cap {format_usd(limit)}, {evidence.budget.refusals:,} calls refused"]
+
+
+def _stopped(evidence: ArmEvidence) -> list[str]:
+    if not evidence.instances:
+        return []
+    sources = [view.source for view in evidence.instances if view.source is not None]
+    stopped = sum(source.state == "stopped" for source in sources)
+    deleted = sum(source.jobs_deleted for source in sources)
+    replays = sum(view.replays for view in evidence.instances)
+    return [f"{replays:,} replayed for free", f"{stopped} stopped, {deleted} jobs deleted"]

@@ -1,0 +1,25 @@
+"""`runaway report`: renders the pages of a kept run again."""
+
+from lab.kept_run import find_run, read_run
+from lab.paths import runs_dir
+from lab.printing import print_json, print_lines
+from lab.report import write_pages
+
+
+def run_report(name: str | None, *, as_json: bool) -> None:
+    """Render report.html and summary.md of a run, and print where they are.
+
+    Raises:
+        NoRunError: there is no such run, or none that can be rendered.
+        CannotRunError: its folder takes no file.
+    """
+    kept = read_run(find_run(runs_dir(), name))
+    report, summary = write_pages(kept.directory, kept.head, kept.verdict, "complete")
+    outcome = kept.verdict.outcome.value
+    if as_json:
+        print_json({"verdict": outcome, "report": str(report), "summary": str(summary)})
+        return
+    print_lines(outcome, kept.verdict.sentence)
+    if kept.first_verdict != outcome:
+        print_lines(f"judged anew: when the run ended it was {kept.first_verdict}")
+    print_lines(f"report: {report}", f"summary: {summary}")
