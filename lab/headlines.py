@@ -56,4 +56,7 @@ def _stopped(evidence: ArmEvidence) -> list[str]:
     stopped = sum(source.state == "stopped" for source in sources)
     deleted = sum(source.jobs_deleted for source in sources)
     replays = sum(view.replays for view in evidence.instances)
-    return [f"{replays:,} replayed for free", f"{stopped} stopped, {deleted} jobs deleted"]
+    return [
+        f"{replays:,} calls replayed for free",
+        f"stopped at the source: {stopped}, jobs deleted: {deleted}",
+    ]

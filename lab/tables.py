@@ -1,8 +1,8 @@
 """The tables of the report and the summary: verdict and evidence as rows of text."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
 
 from lab.costs import Cost
 from lab.evidence import ArmEvidence, InstanceView
@@ -109,57 +109,90 @@ def _app(arm: ArmEvidence) -> str:
     return f"{finished} finished, {executions:,} executions{refused}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What one workflow, or all of them together, came to; jobs that nobody counted are None."""
+
+    executions: int
+    paid_calls: int
+    replays: int
+    refusals: int
+    nano_usd: int
+    jobs_deleted: int
+    jobs_left: int | None
+
+    def cells(self) -> tuple[str, ...]:
+        counts = (self.executions, self.paid_calls, self.replays, self.refusals)
+        left = "unknown" if self.jobs_left is None else f"{self.jobs_left:,}"
+        jobs = (f"{self.jobs_deleted:,}", left)
+        return (*(f"{count:,}" for count in counts), format_usd(self.nano_usd), *jobs)
+
+
 def instance_table(arm: ArmEvidence) -> Table:
-    """Return each workflow that the gateway stopped, and the controls, with what became of it."""
+    """Return each workflow that the gateway stopped, then the controls, and what became of each."""
     head = (
         *("workflow", "state", "source stop", "executions", "paid calls", "replays", "refusals"),
         *("spent", "jobs deleted", "jobs left"),
     )
-    controls = set(arm.controls)
-    stopped = [v for v in arm.instances if v.state != "live" or v.source or v.instance in controls]
-    ordered = sorted(stopped, key=lambda v: v.instance in controls)
-    shown = _with_controls(ordered, INSTANCES_SHOWN, controls)
-    rows = tuple(_instance_rows(arm, shown))
-    left = len(ordered) - len(shown)
-    note = f"{left} more stopped workflows are in evidence.json." if left else ""
-    return Table(head, (*rows, _total(rows)) if rows else (), words=3, note=note)
+    controls = [view for view in arm.instances if view.instance in arm.controls]
+    stopped = [
+        view
+        for view in arm.instances
+        if (view.state != "live" or view.source) and view.instance not in arm.controls
+    ]
+    sums = _sums(arm)
+    shown = [*stopped[: INSTANCES_SHOWN - len(controls[:INSTANCES_SHOWN])], *controls]
+    rows = [(*_named(view, arm), *sums[view.instance].cells()) for view in shown[:INSTANCES_SHOWN]]
+    for title, views in (("all stopped", stopped), ("all controls", controls)):
+        if len(views) > 1:
+            rows.append((f"{title}: {len(views)}", "", "", *_added(views, sums).cells()))
+    left = len(stopped) + len(controls) - min(len(shown), INSTANCES_SHOWN)
+    note = f"{left} more are in evidence.json; the sums have them too." if left else ""
+    return Table(head, tuple(rows), words=3, note=note)
 
 
-def _with_controls(
-    views: Sequence[InstanceView], most: int, controls: set[str]
-) -> list[InstanceView]:
-    """Return at most so many, the controls among them."""
-    plain = [v for v in views if v.instance not in controls]
-    kept = [v for v in views if v.instance in controls][:most]
-    return [*plain[: most - len(kept)], *kept]
+def _named(view: InstanceView, arm: ArmEvidence) -> tuple[str, str, str]:
+    source = view.source
+    stop = "none" if source is None else source.state
+    return (
+        f"{view.instance} (control)" if view.instance in arm.controls else view.instance,
+        f"{view.state}: {view.reason}" if view.reason else view.state,
+        f"{stop}: {source.error}" if source and source.error else stop,
+    )
 
 
-def _instance_rows(arm: ArmEvidence, views: Sequence[InstanceView]) -> Iterator[tuple[str, ...]]:
+def _sums(arm: ArmEvidence) -> dict[str, _Sums]:
+    """Return the sums of each instance: money and paid calls by the LLM's own journal."""
     ran = Counter(execution.instance for execution in arm.executions)
     paid = Counter(call.instance for call in arm.calls)
     cost: Counter[str] = Counter()
     for call in arm.calls:
         cost[call.instance] += call.nano_usd
-    for view in views:
-        name, source = view.instance, view.source
-        left = None if source is None else source.jobs_left
-        yield (
-            f"{name} (control)" if name in arm.controls else name,
-            f"{view.state}, {view.reason}" if view.reason else view.state,
-            "none" if source is None else _stop(source.state, source.error),
-            *(f"{n:,}" for n in (ran[name], paid[name], view.replays, view.refusals)),
-            format_usd(cost[name]),
-            str(source.jobs_deleted if source else 0),
-            "none" if left is None else str(left),
+    return {
+        view.instance: _Sums(
+            ran[view.instance],
+            paid[view.instance],
+            view.replays,
+            view.refusals,
+            cost[view.instance],
+            view.source.jobs_deleted if view.source else 0,
+            _jobs_left(view, arm),
         )
+        for view in arm.instances
+    }
 
 
-def _stop(state: str, error: str | None) -> str:
-    return f"{state}: {error}" if error else state
+def _jobs_left(view: InstanceView, arm: ArmEvidence) -> int | None:
+    """Return what the lab's own look at the scheduler found, or else the gateway's."""
+    if arm.jobs_left is not None:
+        return sum(job.instance_id == view.instance for job in arm.jobs_left)
+    return view.source.jobs_left if view.source else None
 
 
-def _total(rows: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    return (f"{len(rows)} workflows", *[""] * (len(rows[0]) - 1))
+def _added(views: Sequence[InstanceView], sums: Mapping[str, _Sums]) -> _Sums:
+    columns = zip(*(astuple(sums[view.instance]) for view in views), strict=True)
+    *known, left = [None if None in column else sum(column) for column in columns]
+    return _Sums(*(n or 0 for n in known), left)
 
 
 def event_table(arms: Sequence[ArmEvidence]) -> Table:

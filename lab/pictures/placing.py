@@ -1,7 +1,7 @@
 """Finds places for words, so that no two of them lie on one another."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lab.pictures.shapes import Anchor, Words
 
@@ -70,8 +70,9 @@ class Placer:
     taken: list[Box] = field(default_factory=list)
 
     def take(self, words: Words) -> Words:
-        """Note words that have their place already."""
-        self.taken.append(words_box(words, self.text_px))
+        """Note words that have their place already, and some air to both sides."""
+        box, air = words_box(words, self.text_px), self.text_px / 2
+        self.taken.append(replace(box, left=box.left - air, right=box.right + air))
         return words
 
     def beside(self, x: float, y: float, text: str, style: str = "") -> Words | None:
