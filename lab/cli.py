@@ -239,6 +239,68 @@ def report(run: Text = None, /, *, json: Json = False) -> int:
     return _OK
 
 
+def project(
+    *,
+    scenario: Text = None,
+    workflows: Text = None,
+    in_flight: Text = None,
+    call_s: Text = None,
+    tokens: Text = None,
+    usd_per_1k_tokens: Text = None,
+    usd_per_call: Text = None,
+    ttl: Text = None,
+    profile: Text = None,
+    outage: Text = None,
+    short_restarts_per_day: Text = None,
+    days: Text = None,
+    cap: Text = None,
+    zombie_executions: Text = None,
+    json: Json = False,
+) -> int:
+    """Say in closed form what a runaway costs, what it becomes, and what stops it.
+
+    Runs nothing. Without options it shows the two published figures, with what each takes for
+    granted; with some, the published case with these changes.
+
+    Args:
+        scenario: Published case to start from: single (1 workflow, default) or scale (50).
+        workflows: Workflows that lose their state.
+        in_flight: Activities in flight in each of them (1).
+        call_s: Seconds that one call takes (10).
+        tokens: Tokens of a call, prompt and answer together (1000).
+        usd_per_1k_tokens: US dollars for 1,000 tokens (0.03).
+        usd_per_call: US dollars for a call, in place of the two above.
+        ttl: TTL of the workflow state in seconds (5), or none.
+        profile: Version of Dapr (1.16.1).
+        outage: Seconds that the sidecar is away at first; shorter than a call, it starts two
+            executions side by side (default: as long as call and TTL).
+        short_restarts_per_day: Further restarts of the sidecar, each shorter than a call: each
+            adds one execution side by side, for ever (0).
+        days: How many days to look ahead (30).
+        cap: Hard cap in US dollars for all workflows together (10).
+        zombie_executions: At which execution of one activity the gateway stops it (3).
+        json: Print the result as JSON.
+    """
+    from lab.project_command import run_project  # noqa: PLC0415
+
+    given = {
+        "workflows": workflows,
+        "in_flight": in_flight,
+        "call_s": call_s,
+        "tokens": tokens,
+        "usd_per_1k_tokens": usd_per_1k_tokens,
+        "usd_per_call": usd_per_call,
+        "ttl": ttl,
+        "profile": profile,
+        "outage": outage,
+        "short_restarts_per_day": short_restarts_per_day,
+        "days": days,
+        "cap": cap,
+        "zombie_executions": zombie_executions,
+    }
+    return run_project(scenario, given, as_json=json)
+
+
 @app.command
 def doctor(*, json: Json = False) -> int:
     """Say what this machine has, what it lacks, and what to do next."""
