@@ -38,8 +38,8 @@ class PublishedReading:
         """Say what the figure takes for granted."""
         who = "one stuck workflow" if self.workflows == 1 else f"{self.workflows} stuck workflows"
         return (
-            f"{who}, one call each {self.call_s} s, {self.tokens:,} tokens at $0.03 per 1K tokens "
-            f"= {format_usd(self.nano_usd_per_call)} a call"
+            f"{who}, one call each {self.call_s} s, {self.tokens:,} tokens at $0.03 per 1K: "
+            f"{format_usd(self.nano_usd_per_call)} a call"
         )
 
     @property

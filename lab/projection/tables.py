@@ -20,6 +20,11 @@ _NUMBERS: Final = frozenset(
     {"calls", "calls/h", "cost", "24 h", "30 days", "unpaid", "side by side"}
 )
 
+_CLOCK: Final = (
+    "One a second and activity is the most that its retry clock lets through: that follows from "
+    "the clock; recorded were up to five side by side."
+)
+
 
 def renderables(
     projections: Sequence[Projection], *, with_published: bool
@@ -64,6 +69,8 @@ def _projection(projection: Projection) -> Iterator[RenderableType]:
             "time for less than a call takes:"
         )
         yield _growth(projection)
+        if any(growth.bound_from_s is not None for growth in projection.growth):
+            yield Text(_CLOCK)
     yield Text()
 
 
@@ -84,7 +91,7 @@ def _outcomes(projection: Projection) -> Table:
             words.measure(outcome, projection.assumed),
             *_volume(outcome.paid),
             f"{outcome.unpaid_executions:,}",
-            words.what_follows(outcome),
+            words.what_follows(outcome, projection.assumed.zombie_executions),
         )
     return table
 
@@ -104,9 +111,7 @@ def _growth(projection: Projection) -> Table:
 
 def _measured() -> Iterator[RenderableType]:
     yield _title(f"For comparison, {SOURCE}")
-    table = _table(
-        "Dapr", "in flight", "call", "lost how", f"executions per {WINDOW_S} s", "calls/h"
-    )
+    table = _table("Dapr", "in flight", "call", "lost how", f"per {WINDOW_S} s", "calls/h")
     for row in MEASURED:
         table.add_row(
             row.version,

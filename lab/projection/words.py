@@ -12,16 +12,15 @@ from lab.projection.project import Growth
 from lab.projection.volume import DAY_S, HOUR_S, half_even
 
 _AGAIN: Final = {
-    Again.ENDLESS: "each activity in flight is executed again without end, one execution each "
-    "{period} s and chain",
+    Again.ENDLESS: "each activity in flight is executed without end, one execution each {period} s",
     Again.ONCE: "each activity in flight is executed once more, then its job is dropped",
     Again.NEVER: "nothing is executed again",
 }
-MEASURES: Final = {
+_MEASURES: Final = {
     Measure.NOTHING: "nothing",
-    Measure.CAP: "a hard cap of {cap}",
-    Measure.REPLAY: "a stored answer for each repeated call",
-    Measure.SOURCE_STOP: "that, and a source stop at execution {n}",
+    Measure.CAP: "hard cap {cap}",
+    Measure.REPLAY: "replay",
+    Measure.SOURCE_STOP: "replay, source stop",
 }
 
 
@@ -35,10 +34,11 @@ def heading(assumed: Assumptions) -> str:
     """Return who runs away, and what each call costs."""
     per = f"{count(assumed.in_flight, 'activity')} in flight"
     each = per if assumed.workflows == 1 else f"{per} in each"
+    price = format_usd(assumed.nano_usd_per_call)
     made_of = "" if assumed.tokens is None else f" ({count(assumed.tokens, 'token')})"
     return (
         f"{assumed.name}: {count(assumed.workflows, 'workflow')}, {each}; a call takes "
-        f"{decimal_text(assumed.call_s)} s and costs {format_usd(assumed.nano_usd_per_call)}{made_of}"
+        f"{decimal_text(assumed.call_s)} s and costs {price}{made_of}"
     )
 
 
@@ -51,6 +51,9 @@ def assumptions(assumed: Assumptions) -> list[str]:
             "The sidecar is back before a call has ended: two executions of each activity run "
             "side by side."
         )
+    if assumed.again is Again.ENDLESS and assumed.short_restarts_per_day:
+        times = decimal_text(assumed.short_restarts_per_day)
+        lines.append(f"Each short restart of the sidecar, {times} a day, adds one side by side.")
     if assumed.caught_up is not None:
         lines.append(
             f"Once it is back, about {half_even(assumed.caught_up):,} executions of each activity "
@@ -77,31 +80,32 @@ def _state(assumed: Assumptions) -> str:
 def measure(outcome: Outcome, assumed: Assumptions) -> str:
     """Return what stands in the way."""
     cap = format_usd(assumed.cap_nano_usd)
-    return MEASURES[outcome.measure].format(cap=cap, n=assumed.zombie_executions)
+    return _MEASURES[outcome.measure].format(cap=cap)
 
 
-def what_follows(outcome: Outcome) -> str:
-    """Return what goes on, or what has ended."""
+def what_follows(outcome: Outcome, nth: int) -> str:
+    """Return what goes on, or what has ended; `nth` is the execution that a source stop ends."""
     if outcome.executions_end:
         deleted = outcome.jobs_deleted
-        return f"executions end: {count(deleted, 'job')} deleted" if deleted else "executions end"
+        if not deleted:
+            return "executions end"
+        return f"ends at execution {nth}, {count(deleted, 'job')} deleted"
     if outcome.measure is Measure.NOTHING:
         return "goes on, and pays"
     if not outcome.unpaid_per_hour:
         return "goes on, the cap is not reached"
-    pace = f"goes on for nothing, {outcome.unpaid_per_hour // HOUR_S:,}/s"
+    pace = f"for nothing, {outcome.unpaid_per_hour // HOUR_S:,}/s"
     if outcome.measure is Measure.CAP and outcome.paid_until_s is not None:
-        return f"cap reached after {duration(outcome.paid_until_s)}; {pace}"
-    return pace
+        return f"reached after {duration(outcome.paid_until_s)}; on {pace}"
+    return f"goes on {pace}"
 
 
 def growth_note(growth: Growth) -> str:
     """Return from when on more chains make no more executions."""
     if growth.bound_from_s is None:
         return ""
-    if not growth.bound_from_s:
-        return "one a second: the retry clock"
-    return f"from day {float_free(growth.bound_from_s / DAY_S)} one a second: the retry clock"
+    since = float_free(growth.bound_from_s / DAY_S)
+    return f"one a second from day {since}"
 
 
 def float_free(exact: Fraction) -> str:

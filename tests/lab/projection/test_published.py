@@ -32,8 +32,8 @@ def test_each_reading_says_what_it_takes_for_granted() -> None:
     for reading in PUBLISHED:
         assert reading.nano_usd_per_call == reading.tokens * 30_000
     assert SCALE_003.assumptions == (
-        "50 stuck workflows, one call each 10 s, 100 tokens at $0.03 per 1K tokens = $0.003 a call"
+        "50 stuck workflows, one call each 10 s, 100 tokens at $0.03 per 1K: $0.003 a call"
     )
     assert SINGLE.assumptions == (
-        "one stuck workflow, one call each 10 s, 1,000 tokens at $0.03 per 1K tokens = $0.03 a call"
+        "one stuck workflow, one call each 10 s, 1,000 tokens at $0.03 per 1K: $0.03 a call"
     )
