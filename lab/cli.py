@@ -239,6 +239,7 @@ def report(run: Text = None, /, *, json: Json = False) -> int:
     return _OK
 
 
+@app.command
 def project(
     *,
     scenario: Text = None,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from lab.costs import Cost
 from lab.evidence import ArmEvidence, InstanceView
@@ -190,9 +190,17 @@ def _jobs_left(view: InstanceView, arm: ArmEvidence) -> int | None:
 
 
 def _added(views: Sequence[InstanceView], sums: Mapping[str, _Sums]) -> _Sums:
-    columns = zip(*(astuple(sums[view.instance]) for view in views), strict=True)
-    *known, left = [None if None in column else sum(column) for column in columns]
-    return _Sums(*(n or 0 for n in known), left)
+    each = [sums[view.instance] for view in views]
+    left = [one.jobs_left for one in each]
+    return _Sums(
+        executions=sum(one.executions for one in each),
+        paid_calls=sum(one.paid_calls for one in each),
+        replays=sum(one.replays for one in each),
+        refusals=sum(one.refusals for one in each),
+        nano_usd=sum(one.nano_usd for one in each),
+        jobs_deleted=sum(one.jobs_deleted for one in each),
+        jobs_left=None if None in left else sum(count or 0 for count in left),
+    )
 
 
 def event_table(arms: Sequence[ArmEvidence]) -> Table:
