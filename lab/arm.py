@@ -76,10 +76,12 @@ class ArmRun:
         self.waiter.say("ending the load")
         self.load.stop(nursery)
         seen["jobs_left"] = pending_jobs(config, self.controls.started)
+        self.recorder.look_at("workflows")
+        last_words = self.recorder.workflows()
         self._drain()
         self.waiter.say("collecting what was seen")
         seen["first_again_unix_ms"] = self._first_again(blow.began_unix_ms)
-        return collect(self.plan, self.recorder, self.load, seen, self._missing)
+        return collect(self.plan, self.recorder, self.load, last_words, seen, self._missing)
 
     def _await_load(self) -> None:
         scenario = self.plan.scenario

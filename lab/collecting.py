@@ -18,6 +18,7 @@ def collect(
     plan: ArmPlan,
     recorder: Recorder,
     load: Load,
+    last_words: Mapping[str, Mapping[str, Any]],
     seen: Mapping[str, object],
     missing: Sequence[str],
 ) -> ArmEvidence:
@@ -27,6 +28,8 @@ def collect(
         plan: the arm.
         recorder: the feeds of its services.
         load: its Locust process, which has ended.
+        last_words: the workflows as they were told of while the engine still lived; the lab takes
+            it away before what runs comes to its end.
         seen: what only the arm itself knows: times, what was done, what was still pending.
         missing: feeds that are known to be incomplete, with the reason.
 
@@ -49,7 +52,9 @@ def collect(
             "instances": instance_views(recorder, plan.config, list(workflows))
             if plan.arm == "full"
             else (),
-            "workflows": list(workflows.values()),
+            "workflows": [
+                {**w, "engine": last_words.get(name, w)["engine"]} for name, w in workflows.items()
+            ],
             "keys": recorder.polls,
             "load": load.result(),
             "missing": [*missing, *recorder.missing],
