@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from lab.evidence import ArmEvidence
 from lab.judgement import ArmJudgement
 from lab.money import format_usd
 from lab.projection import PUBLISHED, PublishedReading, Volume, extrapolate
@@ -34,9 +35,13 @@ class Cost:
 
 
 def measured(arm: ArmJudgement) -> Cost:
-    """Return what an arm's steady window comes to, its healthy control workflows left out."""
+    """Return what an arm's steady window comes to.
+
+    What the healthy control workflows paid is left out. Under a cap only what came after it had
+    tripped goes on, and all of it together is never more than the cap.
+    """
     evidence, activities = arm.evidence, len(arm.redelivery.activities)
-    since, until = steady_window(evidence)
+    since, until = _window(evidence)
     length_ms = max(1, until - since)
     paid = [
         call.nano_usd
@@ -44,15 +49,34 @@ def measured(arm: ArmJudgement) -> Cost:
         if since <= call.ended_unix_ms < until and call.instance not in evidence.controls
     ]
     drawn = extrapolate(calls=len(paid), nano_usd=sum(paid), window_ms=length_ms)
+    mean = sum(paid) // len(paid) if paid else None
+    cap = cap_of(evidence)
     return Cost(
         f"arm {evidence.arm}",
         _assumptions(arm, len(paid), sum(paid), length_ms),
         activities,
-        sum(paid) // len(paid) if paid else None,
-        drawn.per_hour,
-        drawn.per_day,
-        drawn.per_month,
+        mean,
+        _within(drawn.per_hour, cap, mean),
+        _within(drawn.per_day, cap, mean),
+        _within(drawn.per_month, cap, mean),
     )
+
+
+def cap_of(evidence: ArmEvidence) -> int | None:
+    """Return the cap of an arm; the safety stop of arm `off` is none."""
+    return None if evidence.arm == "off" else evidence.limit_nano_usd
+
+
+def _window(evidence: ArmEvidence) -> tuple[int, int]:
+    since, until = steady_window(evidence)
+    cut_off = evidence.budget.cut_off_unix_ms
+    return (max(since, cut_off) if cut_off is not None and cut_off < until else since), until
+
+
+def _within(volume: Volume, cap_nano_usd: int | None, mean_nano_usd: int | None) -> Volume:
+    if cap_nano_usd is None or not mean_nano_usd or volume.nano_usd <= cap_nano_usd:
+        return volume
+    return Volume(cap_nano_usd // mean_nano_usd, cap_nano_usd)
 
 
 def _assumptions(arm: ArmJudgement, calls: int, nano_usd: int, window_ms: int) -> str:
@@ -60,9 +84,11 @@ def _assumptions(arm: ArmJudgement, calls: int, nano_usd: int, window_ms: int) -
     which = "executed again" if arm.evidence.scenario.disrupt == "none" else "in flight at the blow"
     activities = f"{count} {'activity' if count == 1 else 'activities'} {which}"
     apart = ", what its healthy control workflows paid left out" if arm.evidence.controls else ""
+    cap = cap_of(arm.evidence)
+    most = "" if cap is None else f", and never beyond its cap of {format_usd(cap)}"
     return (
         f"{calls} paid calls for {format_usd(nano_usd)} in the last {window_ms / 1000:.1f} s of "
-        f"the observation{apart}; {activities}; it goes on like that"
+        f"the observation{apart}; {activities}; it goes on like that{most}"
     )
 
 

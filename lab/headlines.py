@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lab.costs import measured
+from lab.costs import cap_of, measured
 from lab.evidence import ArmEvidence
 from lab.judgement import ArmJudgement
 from lab.money import format_rate, format_usd
@@ -28,10 +28,7 @@ class Headline:
 def headline(arm: ArmJudgement) -> Headline:
     """Return an arm's headline."""
     evidence, rates = arm.evidence, arm.rates
-    per_hour = measured(arm).per_hour.nano_usd
-    rising = f"rising by {format_rate(per_hour)} an hour" if per_hour else "not rising"
-    if evidence.controls:
-        rising += ", healthy controls apart"
+    rising = _rising(arm)
     capped = _capped(evidence)
     runs = f"{rates.executions_per_s:.1f} executions/s at the end"
     if rates.refusals_per_s:
@@ -42,11 +39,22 @@ def headline(arm: ArmJudgement) -> Headline:
     )
 
 
+def _rising(arm: ArmJudgement) -> str:
+    per_hour = measured(arm).per_hour.nano_usd
+    if not per_hour:
+        rising = "not rising"
+    elif cap_of(arm.evidence) is None:
+        rising = f"rising by {format_rate(per_hour)} an hour"
+    else:
+        rising = "rising, at most to its cap"
+    return f"{rising}, healthy controls apart" if arm.evidence.controls else rising
+
+
 def _capped(evidence: ArmEvidence) -> list[str]:
-    limit = evidence.limit_nano_usd
-    if evidence.arm == "off" or limit is None:
+    cap = cap_of(evidence)
+    if cap is None:
         return []
-    return [f"cap {format_usd(limit)}, {evidence.budget.refusals:,} calls refused"]
+    return [f"cap {format_usd(cap)}, {evidence.budget.refusals:,} calls refused"]
 
 
 def _stopped(evidence: ArmEvidence) -> list[str]:

@@ -8,7 +8,6 @@ from lab.costs import Cost
 from lab.evidence import ArmEvidence, InstanceView
 from lab.judgement import ArmJudgement
 from lab.money import format_rate, format_usd
-from lab.pictures.kinds import Kind, kinds
 from lab.pictures.moments import offset_ms
 from lab.property_result import PropertyResult
 from lab.run_directory import events
@@ -220,11 +219,6 @@ def event_table(arms: Sequence[ArmEvidence]) -> Table:
 def _seconds(ms: int) -> str:
     # Adding zero turns a rounded minus zero into zero.
     return f"{round(ms / 1000, 1) + 0.0:+.1f}"
-
-
-def kind_counts(arm: ArmEvidence) -> dict[Kind, int]:
-    """Return how many executions of each kind an arm had."""
-    return dict(Counter(kind for _, kind in kinds(arm)))
 
 
 @dataclass(frozen=True, slots=True)

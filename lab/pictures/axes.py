@@ -28,11 +28,11 @@ def time_axis(scale: Scale, top: float, bottom: float, layout: Layout) -> list[S
     for at_ms, text in time_ticks(round(scale.low), round(scale.high), most):
         x = scale.at(at_ms)
         shapes.append(line(x, top, x, bottom, "grid"))
-        shapes.append(Words(x, bottom + layout.line_px, text, "tick", "middle"))
+        shapes.append(Words(x, bottom + 1.2 * layout.line_px, text, "tick", "middle"))
     middle = (scale.start + scale.end) / 2
     title = "time from the disruption"
     shapes.append(line(scale.start, bottom, scale.end, bottom, "axis"))
-    shapes.append(Words(middle, bottom + 2.35 * layout.line_px, title, "quiet", "middle"))
+    shapes.append(Words(middle, bottom + 2.5 * layout.line_px, title, "quiet", "middle"))
     return shapes
 
 

@@ -133,7 +133,7 @@ def draw_executions(arms: Sequence[ArmEvidence], layout: Layout) -> Picture:
         "Executions of activities against time, one row a workflow",
         f"{said}.",
         layout.width,
-        round(bottom + 2.8 * layout.line_px),
+        round(bottom + 3.0 * layout.line_px),
         layout.text_px,
         tuple(shapes),
         tuple(_notes(groups, cell_px, xs)),

@@ -23,8 +23,10 @@ def offset_ms(arm: ArmEvidence, at_unix_ms: int) -> int:
 
 
 def end_ms(arm: ArmEvidence) -> int:
-    """Return when an arm was last seen: a call may end after the observation."""
+    """Return when an arm was last seen: calls and executions may end after the observation."""
     ends = [call.ended_unix_ms for call in arm.calls]
+    ends += [execution.ended_unix_ms for execution in arm.executions]
+    ends += [int(entry["t_unix_ms"]) for entry in arm.load.timeline if "t_unix_ms" in entry]
     return offset_ms(arm, max([arm.observed_until_unix_ms, *ends]))
 
 

@@ -16,7 +16,7 @@ from lab.pictures.scales import Scale, money_ticks
 from lab.pictures.shapes import Path, Picture, Shape, Words, line, number, point
 
 _TOP_LINES = 2.6
-_BOTTOM_LINES = 2.8
+_BOTTOM_LINES = 3.0
 _PLOT_PX = 330
 # A cap further above the spend than this would press the lines to the ground.
 _FAR_ABOVE = 3

@@ -75,7 +75,7 @@ def draw_workflows(arms: Sequence[ArmEvidence], layout: Layout) -> Picture:
         "Workflows against time, one panel an arm",
         f"At the end {said}.",
         layout.width,
-        round(bottom + 2.8 * layout.line_px),
+        round(bottom + 3.0 * layout.line_px),
         layout.text_px,
         tuple(shapes),
     )
