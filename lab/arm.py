@@ -81,7 +81,14 @@ class ArmRun:
         self._drain()
         self.waiter.say("collecting what was seen")
         seen["first_again_unix_ms"] = self._first_again(blow.began_unix_ms)
-        return collect(self.plan, self.recorder, self.load, last_words, seen, self._missing)
+        return collect(
+            self.plan,
+            self.recorder,
+            self.load,
+            last_words=last_words,
+            seen=seen,
+            missing=self._missing,
+        )
 
     def _await_load(self) -> None:
         scenario = self.plan.scenario

@@ -18,6 +18,7 @@ def collect(
     plan: ArmPlan,
     recorder: Recorder,
     load: Load,
+    *,
     last_words: Mapping[str, Mapping[str, Any]],
     seen: Mapping[str, object],
     missing: Sequence[str],

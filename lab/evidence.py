@@ -21,6 +21,9 @@ NanoUsd = Annotated[int, BeforeValidator(_nano)]
 MaybeNanoUsd = Annotated[int | None, BeforeValidator(_nano)]
 Text = Annotated[str, BeforeValidator(str)]
 
+# What the gateway says to a call that spent money, not held money, leaves no room for.
+_FOR_GOOD = ("budget_exceeded", "request_exceeds_budget")
+
 
 class Record(BaseModel):
     """Base of all records: immutable, tolerant of fields it does not know."""
@@ -73,6 +76,13 @@ class Decision(Record):
     execution_id: str = ""
     task_id: Text = ""
     requested: NanoUsd
+
+    def is_for_good(self, limit: int) -> bool:
+        """Tell whether spent money refused a call that the limit once had room for.
+
+        A call larger than the whole limit is refused for its size, whatever was spent.
+        """
+        return self.code in _FOR_GOOD and self.requested <= limit
 
 
 class LedgerEntry(Record):

@@ -105,10 +105,10 @@ def _none_after_cut_off(evidence: ArmEvidence) -> PropertyResult:
     name = "no call as large as a refused one is served after it"
     if lost := lost_of(evidence, "decisions"):
         return unknown(name, "always", evidence, lost)
-    least_refused: int | None = None
+    limit, least_refused = evidence.limit_nano_usd, None
     late = 0
     for decision in sorted(evidence.decisions, key=lambda d: d.seq):
-        if decision.decision == "deny" and decision.code == "budget_exceeded":
+        if limit is not None and decision.is_for_good(limit):
             refused = decision.requested
             least_refused = refused if least_refused is None else min(least_refused, refused)
         elif decision.decision == "allow" and least_refused is not None:
@@ -221,6 +221,7 @@ def _cap_tripped(evidence: ArmEvidence, expected: Again | None) -> PropertyResul
     if evidence.arm != "cap" or expected is not Again.ENDLESS:
         reason = "no cap" if evidence.arm != "cap" else "no runaway is expected"
         return not_applicable(name, "sometimes", evidence, reason)
-    refused = [d for d in evidence.decisions if d.code == "budget_exceeded"]
-    detail = f"{len(refused)} calls refused at {format_usd(evidence.limit_nano_usd or 0)}"
+    limit = evidence.limit_nano_usd or 0
+    refused = [d for d in evidence.decisions if d.is_for_good(limit)]
+    detail = f"{len(refused)} calls refused for good at {format_usd(limit)}"
     return sometimes(name, evidence, happened=bool(refused), detail=detail)

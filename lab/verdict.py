@@ -23,8 +23,6 @@ from lab.sentence import seconds, seen_again, sentence
 _LATE_FACTOR = 1.3
 _LATE_MS = 200
 GUARD_EXIT_CODE = 3
-# What the gateway says to a call that spent money, not held money, leaves no room for.
-_FOR_GOOD = ("budget_exceeded", "request_exceeds_budget")
 
 
 class ExitCode(IntEnum):
@@ -168,5 +166,4 @@ def _safety_stopped(evidence: ArmEvidence) -> bool:
     limit, cut_off = evidence.budget.safety_limit, evidence.budget.cut_off_unix_ms
     if evidence.arm != "off" or limit is None or cut_off is None:
         return False
-    # A call larger than the whole limit is refused for its size, whatever was spent.
-    return any(d.code in _FOR_GOOD and d.requested <= limit for d in evidence.decisions)
+    return any(d.is_for_good(limit) for d in evidence.decisions)

@@ -336,3 +336,14 @@ def test_a_run_that_could_not_end_is_unknown_with_its_reason() -> None:
     verdict = failed("budget ended by itself (signal 9); its last log lines:\n…")
     assert (verdict.outcome, verdict.exit_code) == (Outcome.UNKNOWN, ExitCode.UNKNOWN)
     assert verdict.sentence.startswith("budget ended by itself")
+
+
+@pytest.mark.parametrize("code", ["budget_exceeded", "request_exceeds_budget"])
+def test_the_cap_trips_whatever_a_shorter_call_might_still_cost(code: str) -> None:
+    """A call that spent money leaves no room for is refused for good, room for a smaller one or not."""
+    arm = endless_cap()
+    decisions = [
+        d.model_copy(update={"code": code}) if d.decision == "deny" else d for d in arm.decisions
+    ]
+    verdict = judge([arm.model_copy(update={"decisions": tuple(decisions)})])
+    assert statuses(verdict)["cap", "the cap tripped"] is Status.HAPPENED
