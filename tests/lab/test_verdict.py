@@ -340,7 +340,7 @@ def test_a_run_that_could_not_end_is_unknown_with_its_reason() -> None:
 
 @pytest.mark.parametrize("code", ["budget_exceeded", "request_exceeds_budget"])
 def test_the_cap_trips_whatever_a_shorter_call_might_still_cost(code: str) -> None:
-    """A call that spent money leaves no room for is refused for good, room for a smaller one or not."""
+    """What spent money leaves no room for is refused for good, though a smaller call may fit."""
     arm = endless_cap()
     decisions = [
         d.model_copy(update={"code": code}) if d.decision == "deny" else d for d in arm.decisions
