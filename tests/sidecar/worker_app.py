@@ -27,6 +27,7 @@ Steps = Generator[Any, Any, Any]
 _THREADS = 64
 _FAN_WIDTH = 5
 _LAST_GENERATION = 2
+_LOOK_S = 0.05
 _lock = threading.Lock()
 _runs: Counter[str] = Counter()
 _journal = Path(sys.argv[2])
@@ -46,7 +47,10 @@ def _record(event: str, ctx: Any, run: int) -> None:
 
 
 def act(ctx: WorkflowActivityContext, asked: dict[str, Any] | None) -> dict[str, Any]:
-    """Sleep `sleep` (`later` from the second run on), fail the first `fail` runs, return `i`."""
+    """Sleep `sleep` (`later` from the second run on), fail the first `fail` runs, return `i`.
+
+    It does not end while the file `hold` exists.
+    """
     asked = asked or {}
     with _lock:
         key = f"{ctx.workflow_id} {ctx.get_inner_context().task_execution_id}"
@@ -54,6 +58,8 @@ def act(ctx: WorkflowActivityContext, asked: dict[str, Any] | None) -> dict[str,
         run = _runs[key]
     _record("start", ctx, run)
     time.sleep(asked.get("later", asked.get("sleep", 0)) if run > 1 else asked.get("sleep", 0))
+    while "hold" in asked and Path(asked["hold"]).exists():
+        time.sleep(_LOOK_S)
     if run <= asked.get("fail", 0):
         _record("fail", ctx, run)
         raise ValueError(f"boom {run}")
