@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from workflow_app.body_limit import BodyLimit
 from workflow_app.errors import ApiError
 from workflow_app.inputs import describe_problems
 from workflow_app.routes import router
@@ -31,6 +32,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="workflow_app", lifespan=lifespan)
     app.state.service = service
     app.include_router(router)
+    app.add_middleware(BodyLimit, refuse=_refusal)
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
@@ -43,9 +45,13 @@ def _error(status: int, message: str, code: str) -> JSONResponse:
     return JSONResponse({"error": {"message": message, "type": kind, "code": code}}, status)
 
 
+def _refusal(error: ApiError) -> JSONResponse:
+    return _error(error.status, str(error), error.code)
+
+
 async def _api_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ApiError)  # noqa: S101 - the handler is registered for it alone
-    return _error(error.status, str(error), error.code)
+    return _refusal(error)
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:

@@ -21,11 +21,16 @@ from workflow_app.errors import (
     EngineFailedError,
     EngineUnreachableError,
     InstanceActiveError,
+    InstanceEndedError,
     InstanceOpenError,
     UnknownInstanceError,
 )
-from workflow_app.instances import NOT_FOUND, UNREACHABLE, EngineView
+from workflow_app.instances import ENDED, NOT_FOUND, UNREACHABLE, EngineView
 from workflow_app.logs import sdk_logger_options
+
+NO_INSTANCE: Final = "no such instance exists"
+UNKNOWN: Final = "UNKNOWN"
+"""Stands for the status where the engine answered with an error."""
 
 _UNREACHABLE_CODES: Final = frozenset(
     {
@@ -48,9 +53,29 @@ class EngineRecord:
     output: Any = None
     failure: str | None = None
 
+    def open_status(self, instance_id: str) -> str:
+        """Return the status of an instance that has not ended.
+
+        Raises:
+            UnknownInstanceError: The engine does not know it.
+            InstanceEndedError: It has ended.
+            EngineUnreachableError: The engine did not answer.
+            EngineFailedError: It answered with an error.
+        """
+        status, detail = self.view.status or NOT_FOUND, self.view.detail or ""
+        if status == NOT_FOUND:
+            raise UnknownInstanceError(NO_INSTANCE)
+        if status == UNREACHABLE:
+            raise EngineUnreachableError(detail)
+        if status == UNKNOWN:
+            raise EngineFailedError(detail)
+        if status in ENDED:
+            raise InstanceEndedError(f"workflow {instance_id!r} has ended: it is {status}")
+        return status
+
 
 class Engine:
-    """Starts, reads, terminates and purges workflows; belongs to one event loop."""
+    """Starts, reads and steers workflows; belongs to one event loop."""
 
     def __init__(self, address: str, *, timeout_s: float) -> None:
         self._host, _, self._port = address.rpartition(":")
@@ -82,7 +107,7 @@ class Engine:
         except EngineUnreachableError as error:
             return EngineRecord(EngineView(UNREACHABLE, asked, str(error)))
         except ApiError as error:
-            return EngineRecord(EngineView("UNKNOWN", asked, str(error)))
+            return EngineRecord(EngineView(UNKNOWN, asked, str(error)))
         if state is None:
             return EngineRecord(EngineView(NOT_FOUND, asked))
         return _record(state, asked)
@@ -97,6 +122,21 @@ class Engine:
         """
         async with self._asking(f"terminate {instance_id!r}"):
             await self._client.terminate_workflow(instance_id)
+
+    async def suspend(self, instance_id: str) -> None:
+        """Suspend a workflow, whatever it is doing; errors as `terminate`."""
+        async with self._asking(f"suspend {instance_id!r}"):
+            await self._client.pause_workflow(instance_id)
+
+    async def resume(self, instance_id: str) -> None:
+        """Resume a workflow, whatever it is doing; errors as `terminate`."""
+        async with self._asking(f"resume {instance_id!r}"):
+            await self._client.resume_workflow(instance_id)
+
+    async def raise_event(self, instance_id: str, name: str, payload: Any) -> None:
+        """Give a workflow an event, which is kept until it waits for it; errors as `terminate`."""
+        async with self._asking(f"raise {name!r} for {instance_id!r}"):
+            await self._client.raise_workflow_event(instance_id, name, data=payload)
 
     async def purge(self, instance_id: str) -> None:
         """Delete the state of a workflow that has ended.
@@ -130,7 +170,7 @@ class Engine:
 
     def _translated(self, error: grpc.aio.AioRpcError, what: str) -> ApiError:
         detail = error.details() or error.code().name
-        if "no such instance exists" in detail:
+        if NO_INSTANCE in detail:
             return UnknownInstanceError(detail)
         if error.code() is grpc.StatusCode.ALREADY_EXISTS or "already exists" in detail:
             return InstanceActiveError(detail)

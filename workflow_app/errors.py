@@ -3,8 +3,15 @@
 WorkflowAppError
 ├── ApiError                  carries the HTTP status and code of the answer
 │   ├── UnknownInstanceError  the caller: 404
+│   ├── InvalidPayloadError   the caller: 422
+│   ├── BodyTooLargeError     the caller: 413
+│   ├── BodyTimeoutError      the caller: 408
 │   ├── InstanceActiveError   the caller: 409
 │   ├── InstanceOpenError     the caller: 409
+│   ├── InstanceEndedError    the caller: 409
+│   ├── InstanceSuspendedError  the caller: 409
+│   ├── InstanceNotSuspendedError  the caller: 409
+│   ├── InstanceUnclearError  the caller, some time later: 409
 │   ├── EngineUnreachableError  the operator of the sidecar: 503
 │   └── EngineFailedError     the operator of the sidecar: 502
 ├── LlmError                  the retry policy: a call that may work another time
@@ -45,6 +52,55 @@ class InstanceOpenError(ApiError):
 
     status = HTTPStatus.CONFLICT
     code = "instance_not_ended"
+
+
+class InstanceEndedError(ApiError):
+    """A workflow that has ended takes no events, and can't be suspended or resumed."""
+
+    status = HTTPStatus.CONFLICT
+    code = "instance_ended"
+
+
+class InstanceSuspendedError(ApiError):
+    """A second suspend would make the SDK's worker loop for ever once the workflow is resumed."""
+
+    status = HTTPStatus.CONFLICT
+    code = "instance_suspended"
+
+
+class InstanceNotSuspendedError(ApiError):
+    """A resume of what is not suspended would make the SDK fail the workflow."""
+
+    status = HTTPStatus.CONFLICT
+    code = "instance_not_suspended"
+
+
+class InstanceUnclearError(ApiError):
+    """It can't be told whether the workflow is suspended."""
+
+    status = HTTPStatus.CONFLICT
+    code = "instance_unclear"
+
+
+class InvalidPayloadError(ApiError):
+    """The payload of an event is not what the workflow waits for."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "invalid_request"
+
+
+class BodyTooLargeError(ApiError):
+    """The body of a request is, or says that it is, larger than is read."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "request_too_large"
+
+
+class BodyTimeoutError(ApiError):
+    """The body of a request did not arrive in time."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    code = "request_timeout"
 
 
 class EngineUnreachableError(ApiError):

@@ -1,4 +1,4 @@
-"""Instance ids that every version of Dapr handles well."""
+"""Instance ids and event names that every version of Dapr handles well."""
 
 import re
 import uuid
@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator
 
 INSTANCE_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+MAX_ID_LENGTH: Final = 100
 
 _MATCHER = re.compile(INSTANCE_ID_PATTERN.removesuffix("$") + r"\Z")
 
@@ -25,9 +26,31 @@ def check_instance_id(value: str) -> str:
     return value
 
 
+def check_event_name(value: str) -> str:
+    """Return the name of an event, or raise a ValueError that says which names are possible."""
+    if not _MATCHER.match(value):
+        raise ValueError(
+            "an event's name has 1 to 100 letters, digits, '.', '_' or '-' and begins with a "
+            f"letter or digit ({INSTANCE_ID_PATTERN})"
+        )
+    return value
+
+
 InstanceId = Annotated[str, AfterValidator(check_instance_id)]
+EventName = Annotated[str, AfterValidator(check_event_name)]
 
 
 def new_instance_id(workflow: str) -> str:
     """Return a fresh id that begins with the workflow's name."""
     return f"{workflow}-{uuid.uuid4().hex}"
+
+
+def child_id(parent: str, number: int) -> str:
+    """Return the id of a workflow's n-th child, from 1 to 999: the same in every replay.
+
+    The id that Dapr would choose holds a `:`.
+    """
+    return f"{parent}.{number:03d}"
+
+
+LONGEST_PARENT_ID: Final = MAX_ID_LENGTH - len(child_id("", 1))

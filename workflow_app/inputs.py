@@ -1,14 +1,26 @@
-"""What callers send: the request to start a workflow and the input of each workflow."""
+"""What callers send: the request to start a workflow, its input, and the payload of its events."""
 
+import json
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core.core_schema import ValidationInfo
 
-from workflow_app.ids import InstanceId
+from workflow_app.ids import LONGEST_PARENT_ID, InstanceId
+from workflow_app.retries import Retry
 
 MAX_STEPS: Final = 9_999
+MAX_DOCUMENTS: Final = 50
+MAX_CHUNKS: Final = 50
+APPROVE: Final = "approve"
 
 
 class HelloInput(BaseModel):
@@ -17,12 +29,10 @@ class HelloInput(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class AgentInput(BaseModel):
-    """Input of `agent`.
+class _CallsInput(BaseModel):
+    """What every LLM call of a workflow has in common.
 
     Attributes:
-        steps: LLM calls, one after the other.
-        pause_s: Length of the durable timer between two steps; 0 means none.
         prompt_tokens: Length of each prompt, about.
         max_tokens: Limit of each answer.
         retry: `none`, or the retry policy of the incident.
@@ -30,17 +40,63 @@ class AgentInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    steps: int = Field(20, ge=1, le=MAX_STEPS)
-    pause_s: float = Field(1.0, ge=0, le=86_400, allow_inf_nan=False)
     prompt_tokens: int = Field(400, ge=1, le=100_000)
     max_tokens: int = Field(200, ge=1, le=100_000)
-    retry: Literal["none", "incident"] = "none"
+    retry: Retry = "none"
+
+
+class AgentInput(_CallsInput):
+    """Input of `agent`.
+
+    Attributes:
+        steps: LLM calls, one after the other.
+        pause_s: Length of the durable timer between two steps; 0 means none.
+        approval_after: Step after which it waits for the event `approve`; None means never.
+    """
+
+    steps: int = Field(20, ge=1, le=MAX_STEPS)
+    pause_s: float = Field(1.0, ge=0, le=86_400, allow_inf_nan=False)
+    approval_after: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _approves_a_step(self) -> Self:
+        if self.approval_after is not None and self.approval_after >= self.steps:
+            raise ValueError(
+                f"approval_after: no step comes after {self.approval_after}; "
+                f"give less than steps ({self.steps})"
+            )
+        return self
+
+
+class PipelineInput(_CallsInput):
+    """Input of `pipeline`.
+
+    Attributes:
+        documents: Child workflows, all at once.
+        chunks: LLM calls of each child at once; one more merges them.
+    """
+
+    documents: int = Field(3, ge=1, le=MAX_DOCUMENTS)
+    chunks: int = Field(4, ge=1, le=MAX_CHUNKS)
+
+
+class Approval(BaseModel):
+    """Payload of `agent`'s event `approve`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    approved: bool
 
 
 INPUT_OF_WORKFLOW: Final[Mapping[str, type[BaseModel]]] = {
     "hello": HelloInput,
     "agent": AgentInput,
+    "pipeline": PipelineInput,
 }
+PAYLOAD_OF_EVENT: Final[Mapping[tuple[str, str], type[BaseModel]]] = {
+    ("agent", APPROVE): Approval,
+}
+"""By workflow and event, whose name has no case to the SDK."""
 
 
 class StartRequest(BaseModel):
@@ -59,6 +115,17 @@ class StartRequest(BaseModel):
             known = ", ".join(sorted(INPUT_OF_WORKFLOW))
             raise ValueError(f"unknown workflow {name!r}; known are: {known}")
         return name
+
+    @field_validator("id")
+    @classmethod
+    def _leaves_room(cls, value: str | None, info: ValidationInfo) -> str | None:
+        is_parent = info.data.get("name") == "pipeline"
+        if is_parent and value is not None and len(value) > LONGEST_PARENT_ID:
+            raise ValueError(
+                f"the children of {info.data['name']!r} have longer ids than their parent; "
+                f"give at most {LONGEST_PARENT_ID} characters"
+            )
+        return value
 
     @field_validator("input")
     @classmethod
@@ -83,6 +150,31 @@ class HelloRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     instance_id: InstanceId | None = None
+
+
+def check_json(payload: Any) -> Any:
+    """Return the payload of an event, or raise a ValueError that says how to send it."""
+    if isinstance(payload, bytes):
+        raise ValueError("give the payload as JSON, with content-type: application/json")  # noqa: TRY004 - pydantic wants a ValueError
+    try:
+        json.dumps(payload, allow_nan=False)
+    except ValueError:
+        raise ValueError("NaN and Infinity are no JSON") from None
+    return payload
+
+
+def check_payload(workflow: str, event: str, payload: Any) -> None:
+    """Raise a ValueError that says what is wrong with the payload of an event that is known."""
+    model = PAYLOAD_OF_EVENT.get((workflow, event.casefold()))
+    if model is None:
+        return
+    try:
+        model.model_validate(payload)
+    except ValidationError as error:
+        raise ValueError(
+            f"the payload of {event!r} does not fit {workflow!r}: "
+            f"{describe_problems(error.errors())}"
+        ) from None
 
 
 def describe_problems(problems: Any) -> str:

@@ -3,11 +3,18 @@
 from importlib.metadata import version
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request, Response, status
+from fastapi import APIRouter, Body, Depends, Query, Request, Response, status
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BeforeValidator, JsonValue
 
-from workflow_app.ids import InstanceId
-from workflow_app.inputs import INPUT_OF_WORKFLOW, HelloInput, HelloRequest, StartRequest
+from workflow_app.ids import EventName, InstanceId
+from workflow_app.inputs import (
+    INPUT_OF_WORKFLOW,
+    HelloInput,
+    HelloRequest,
+    StartRequest,
+    check_json,
+)
 from workflow_app.service import Service
 
 MAX_PAGE: Final = 10_000
@@ -22,6 +29,7 @@ def _service(request: Request) -> Service:
 
 App = Annotated[Service, Depends(_service)]
 After = Annotated[int, Query(ge=0)]
+Payload = Annotated[JsonValue, BeforeValidator(check_json), Body()]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 
 
@@ -88,6 +96,33 @@ async def terminate(app: App, instance_id: InstanceId) -> dict[str, str]:
     """Ask the engine to terminate a workflow; an activity in flight runs to its end."""
     await app.terminate(instance_id)
     return {"instance_id": instance_id, "status": "terminating"}
+
+
+@router.post("/workflows/{instance_id}/suspend", status_code=status.HTTP_202_ACCEPTED)
+async def suspend(app: App, instance_id: InstanceId) -> dict[str, str]:
+    """Suspend a running workflow; an activity in flight runs to its end.
+
+    What is suspended is refused. Only this process is seen: that another client, such as Dapr's
+    command line, suspends it in the same moment can't be known.
+    """
+    done = await app.suspend(instance_id)
+    return {"instance_id": instance_id, "status": "suspended" if done else "suspending"}
+
+
+@router.post("/workflows/{instance_id}/resume", status_code=status.HTTP_202_ACCEPTED)
+async def resume(app: App, instance_id: InstanceId) -> dict[str, str]:
+    """Resume a suspended workflow; what is not suspended is refused."""
+    done = await app.resume(instance_id)
+    return {"instance_id": instance_id, "status": "resumed" if done else "resuming"}
+
+
+@router.post("/workflows/{instance_id}/events/{name}", status_code=status.HTTP_202_ACCEPTED)
+async def raise_event(
+    app: App, instance_id: InstanceId, name: EventName, payload: Payload = None
+) -> dict[str, str]:
+    """Give a workflow an event; the JSON body is its payload. It is kept until it is waited for."""
+    await app.raise_event(instance_id, name, payload)
+    return {"instance_id": instance_id, "event": name, "status": "raised"}
 
 
 @router.post("/workflows/{instance_id}/purge")

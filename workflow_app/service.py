@@ -13,17 +13,20 @@ from workflow_app.engine import Engine, EngineRecord
 from workflow_app.errors import (
     EngineUnreachableError,
     InstanceActiveError,
+    InvalidPayloadError,
     UnknownInstanceError,
 )
 from workflow_app.executions import ExecutionLog
 from workflow_app.feed import Feed, first_seq
 from workflow_app.ids import new_instance_id
+from workflow_app.inputs import check_payload
 from workflow_app.instances import NOT_FOUND, UNREACHABLE, Instance, Instances
 from workflow_app.link import SidecarLink
 from workflow_app.llm import LlmClient
 from workflow_app.metrics import Metrics
 from workflow_app.poller import Poller
 from workflow_app.settings import Settings
+from workflow_app.suspension import Suspender
 from workflow_app.worker import Worker
 
 _log = structlog.get_logger(__name__)
@@ -54,6 +57,7 @@ class Service:
         """Run the worker, the poller and the watch of the sidecar until the block ends."""
         settings = self._settings
         self._engine = Engine(settings.sidecar_address, timeout_s=settings.engine_timeout_s)
+        self._suspender = Suspender(self._engine, confirm_s=settings.engine_timeout_s)
         self._link = SidecarLink(settings.sidecar_address, changed=self._sidecar_changed)
         poller = Poller(
             engine=self._engine,
@@ -125,6 +129,32 @@ class Service:
         """Terminate a workflow; errors as `Engine.terminate`."""
         with _naming(instance_id):
             await self._engine.terminate(instance_id)
+
+    async def suspend(self, instance_id: str) -> bool:
+        """Suspend a running workflow; as `Suspender.suspend`."""
+        with _naming(instance_id):
+            return await self._suspender.suspend(instance_id)
+
+    async def resume(self, instance_id: str) -> bool:
+        """Resume a suspended workflow; as `Suspender.resume`."""
+        with _naming(instance_id):
+            return await self._suspender.resume(instance_id)
+
+    async def raise_event(self, instance_id: str, name: str, payload: Any) -> None:
+        """Give a workflow that has not ended an event, which is kept until it waits for it.
+
+        Raises:
+            InvalidPayloadError: The workflow would not understand it.
+            WorkflowAppError: As `EngineRecord.open_status` and `Engine.raise_event`.
+        """
+        with _naming(instance_id):
+            record = await self._engine.record(instance_id, payloads=False)
+            record.open_status(instance_id)
+            try:
+                check_payload(record.name or "", name, payload)
+            except ValueError as error:
+                raise InvalidPayloadError(str(error)) from None
+            await self._engine.raise_event(instance_id, name, payload)
 
     async def purge(self, instance_id: str) -> None:
         """Purge a workflow that has ended; errors as `Engine.purge`."""

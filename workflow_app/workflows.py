@@ -5,11 +5,14 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any, Final
 
-from dapr.ext.workflow import DaprWorkflowContext, RetryPolicy, when_all
+from dapr.ext.workflow import DaprWorkflowContext, when_all
+from pydantic import ValidationError
 
 from workflow_app.activities import LLM_STEP, SAY_HELLO, StepInput
-from workflow_app.inputs import AgentInput
+from workflow_app.inputs import APPROVE, AgentInput, Approval
+from workflow_app.pipeline import DOCUMENT, document, pipeline
 from workflow_app.prompts import FIRST_DIGEST
+from workflow_app.retries import incident_retry_policy, retry_policy
 
 Workflow = Callable[..., Generator[Any, Any, Any]]
 
@@ -17,17 +20,6 @@ HELLO_ROUNDS: Final = 10
 HELLO_PARALLEL: Final = 3
 HELLO_PROMPT_TOKENS: Final = 400
 HELLO_MAX_TOKENS: Final = 200
-
-
-def incident_retry_policy() -> RetryPolicy:
-    """Return the incident's policy; it can't end a runaway, whose activity succeeds each time."""
-    return RetryPolicy(
-        first_retry_interval=timedelta(seconds=1),
-        max_number_of_attempts=3,
-        backoff_coefficient=2,
-        max_retry_interval=timedelta(seconds=10),
-        retry_timeout=timedelta(seconds=100),
-    )
 
 
 def hello(ctx: DaprWorkflowContext) -> Generator[Any, Any, str]:
@@ -53,8 +45,11 @@ def hello(ctx: DaprWorkflowContext) -> Generator[Any, Any, str]:
 
 
 def agent(ctx: DaprWorkflowContext, given: AgentInput) -> Generator[Any, Any, dict[str, Any]]:
-    """Run a chain of LLM steps, each told of the answer before, with a durable timer between."""
-    policy = incident_retry_policy() if given.retry == "incident" else None
+    """Run a chain of LLM steps, each told of the answer before, with a durable timer between.
+
+    After step `approval_after` it waits for somebody to approve; a no ends it there.
+    """
+    policy = retry_policy(given.retry)
     answer, output_tokens = FIRST_DIGEST, 0
     for step in range(1, given.steps + 1):
         result = yield ctx.call_activity(
@@ -70,12 +65,33 @@ def agent(ctx: DaprWorkflowContext, given: AgentInput) -> Generator[Any, Any, di
             retry_policy=policy,
         )
         answer, output_tokens = result["answer"], output_tokens + result["output_tokens"]
+        if step == given.approval_after and not (yield from _approval(ctx)):
+            return _agent_result("rejected", step, answer, output_tokens)
         if given.pause_s and step < given.steps:
             yield ctx.create_timer(timedelta(seconds=given.pause_s))
-    return {"steps": given.steps, "answer": answer, "output_tokens": output_tokens}
+    return _agent_result("completed", given.steps, answer, output_tokens)
 
 
-WORKFLOWS: Final[Mapping[str, Workflow]] = {"hello": hello, "agent": agent}
+def _agent_result(status: str, steps: int, answer: str, output_tokens: int) -> dict[str, Any]:
+    return {"status": status, "steps": steps, "answer": answer, "output_tokens": output_tokens}
+
+
+def _approval(ctx: DaprWorkflowContext) -> Generator[Any, Any, bool]:
+    """Wait for a yes or no; what is neither does not count."""
+    while True:
+        payload = yield ctx.wait_for_external_event(APPROVE)
+        try:
+            return Approval.model_validate(payload).approved
+        except ValidationError:
+            continue
+
+
+WORKFLOWS: Final[Mapping[str, Workflow]] = {
+    "hello": hello,
+    "agent": agent,
+    "pipeline": pipeline,
+    DOCUMENT: document,
+}
 
 
 def reporting_return(workflow: Workflow, returned: Callable[[str], None]) -> Workflow:

@@ -65,8 +65,7 @@ def _short(stack: Stack, hold: Path, *, in_flight: int) -> Aftermath:
     until(lambda: all(_running(stack, each) == in_flight for each in LOST))
     known = {each: len(stack.executions(each)) for each in LOST}
     stack.kill_sidecar()
-    for row in stack.redis.keys():
-        stack.redis.delete(row)
+    stack.redis.flushall()
     stack.start_sidecar()
     if in_flight:
         until(lambda: all(len(stack.executions(each)) > known[each] for each in LOST))
@@ -101,8 +100,10 @@ def _aftermath(stack: Stack) -> Aftermath:
 
 def _busy_s(stack: Stack, instance: str, since: float, until_at: float) -> float:
     """Return the seconds of all executions within a span of time."""
-    ended = {each["run"]: each["at"] for each in stack.executions(instance, "end")}
-    spans = [
+    ended: dict[int, float] = {
+        each["run"]: each["at"] for each in stack.executions(instance, "end")
+    }
+    spans: list[float] = [
         min(ended.get(each["run"], until_at), until_at) - max(each["at"], since)
         for each in stack.executions(instance)
     ]

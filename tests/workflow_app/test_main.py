@@ -62,6 +62,9 @@ def test_health_answers_without_a_sidecar(alone: httpx.Client) -> None:
         ("GET", "/workflows/some", None),
         ("POST", "/workflows/some/terminate", None),
         ("POST", "/workflows/some/purge", None),
+        ("POST", "/workflows/some/suspend", None),
+        ("POST", "/workflows/some/resume", None),
+        ("POST", "/workflows/some/events/approve", {"approved": True}),
     ],
 )
 def test_what_needs_the_engine_is_503_at_once(
@@ -88,11 +91,14 @@ def test_a_refused_start_leaves_no_trace(alone: httpx.Client) -> None:
     ("path", "body", "named"),
     [
         ("/workflows", {}, ["name: Field required"]),
-        ("/workflows", {"name": "nix"}, ["known are: agent, hello"]),
+        ("/workflows", {"name": "nix"}, ["known are: agent, hello, pipeline"]),
         ("/workflows", {"name": "agent", "id": "a::b"}, ["id: an instance id has 1 to 100"]),
         ("/workflows", {"name": "agent", "input": {"steps": 0, "x": 1}}, ["steps:", "x:"]),
         ("/workflow/hello", {"instance_id": "a b", "x": 1}, ["instance_id:", "x:"]),
         ("/workflows/a::b/terminate", {}, ["instance_id: an instance id has 1 to 100"]),
+        ("/workflows/a::b/suspend", {}, ["instance_id: an instance id has 1 to 100"]),
+        ("/workflows/a/events/a%20b", {}, ["name: an event's name has 1 to 100 letters"]),
+        (f"/workflows/a/events/{'x' * 101}", {}, ["name: an event's name has 1 to 100 letters"]),
     ],
 )
 def test_bad_input_is_422_and_names_what_is_bad(
@@ -107,6 +113,45 @@ def test_bad_input_is_422_and_names_what_is_bad(
         assert text in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("content", "content_type", "status", "told"),
+    [
+        (b'{"approved": true}', "text/plain", 422, "with content-type: application/json"),
+        (b"[NaN]", "application/json", 422, "NaN and Infinity are no JSON"),
+        (b"{nix", "application/json", 422, "JSON decode error"),
+        (b" " * 65_537, "application/json", 413, "at most 65536 bytes"),
+        (b" " * 65_536 + b"1", "application/json", 413, "at most 65536 bytes"),
+    ],
+)
+def test_a_bad_payload_is_refused_before_the_engine_is_asked(
+    alone: httpx.Client, content: bytes, content_type: str, status: int, told: str
+) -> None:
+    """The answer says how to send it."""
+    headers = {"content-type": content_type}
+    answer = alone.post("/workflows/a/events/b", content=content, headers=headers)
+    assert answer.status_code == status
+    assert told in answer.json()["error"]["message"]
+
+
+def _pieces(count: int) -> Iterator[bytes]:
+    for _ in range(count):
+        yield b" " * 1024
+
+
+@pytest.mark.parametrize("path", ["/workflows", "/workflow/hello", "/workflows/a/terminate"])
+def test_no_route_reads_a_body_without_end(alone: httpx.Client, path: str) -> None:
+    """One byte too many is a 413, also where no length was announced."""
+    answer = alone.post(path, content=_pieces(65))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "request_too_large")
+
+
+def test_a_body_of_the_longest_size_is_read(alone: httpx.Client) -> None:
+    """The limit itself is allowed."""
+    headers = {"content-type": "application/json"}
+    answer = alone.post("/workflows", content=_pieces(64), headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_request")
+
+
 @pytest.mark.parametrize("query", ["after=-1", "after=x", "limit=0", "limit=10001"])
 @pytest.mark.parametrize("feed", ["/workflows", "/executions"])
 def test_a_bad_cursor_is_422(alone: httpx.Client, feed: str, query: str) -> None:
@@ -119,7 +164,7 @@ def test_a_bad_cursor_is_422(alone: httpx.Client, feed: str, query: str) -> None
 def test_the_index_leads_on(alone: httpx.Client) -> None:
     """Every endpoint that the index names is there."""
     index = alone.get("/").json()
-    assert sorted(index["workflows"]) == ["agent", "hello"]
+    assert sorted(index["workflows"]) == ["agent", "hello", "pipeline"]
     for name, path in index["endpoints"].items():
         method = "OPTIONS" if name == "start_hello" else "GET"
         assert alone.request(method, path).status_code in {200, 405}, path
