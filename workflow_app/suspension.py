@@ -21,6 +21,7 @@ from workflow_app.errors import (
     InstanceSuspendedError,
     InstanceUnclearError,
 )
+from workflow_app.instances import ENDED
 
 RUNNING: Final = "RUNNING"
 SUSPENDED: Final = "SUSPENDED"
@@ -60,7 +61,8 @@ class Suspender:
         Raises:
             InstanceSuspendedError: It is suspended.
             InstanceUnclearError: It can't be told whether it is.
-            WorkflowAppError: As `EngineRecord.open_status` and `Engine.suspend`.
+            WorkflowAppError: As `EngineRecord.open_status`, also when it ends meanwhile, and as
+                `Engine.suspend`.
         """
         async with self._lock(instance_id):
             status = await self._settled_status(instance_id)
@@ -136,8 +138,11 @@ class Suspender:
         deadline_s = time.monotonic() + self._confirm_s
         while time.monotonic() < deadline_s:
             record = await self._engine.record(instance_id, payloads=False)
-            if record.view.status == status:
+            has_ended = record.view.status in ENDED
+            if record.view.status == status or has_ended:
                 del self._sent[instance_id]
+                if has_ended and status == SUSPENDED:
+                    record.open_status(instance_id)
                 return True
             await asyncio.sleep(LOOK_INTERVAL_S)
         return False
