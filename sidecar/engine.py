@@ -12,8 +12,15 @@ import structlog
 from scheduler_api.proto import scheduler_pb2 as pb
 from sidecar import events, turn
 from sidecar.activities import Activities
-from sidecar.errors import InstanceNotFoundError, SidecarError
-from sidecar.instance import Instance
+from sidecar.errors import (
+    ChildNotPurgedError,
+    InstanceNotFoundError,
+    NotCompletedError,
+    SidecarError,
+    UnfetchedError,
+    WorkflowError,
+)
+from sidecar.instance import Instance, completion
 from sidecar.jobs import AT_ONCE, Jobs, due_at
 from sidecar.names import AppNames
 from sidecar.profiles import Profile
@@ -140,17 +147,20 @@ class Engine:
             return state
 
     async def purge(self, instance_id: str, *, recursive: bool, force: bool) -> int:
-        """Delete an instance that has ended, and its children; return how many were deleted."""
-        children = await self._children(instance_id) if recursive and not force else []
+        """Delete an instance that has ended, its children first; return how many were deleted.
+
+        Raises:
+            InstanceNotFoundError, NotCompletedError, UnfetchedError, ChildNotPurgedError: the
+                instance is left as it was.
+        """
+        deleted = 0
+        if recursive:
+            force = force and self._profile.purge_force_supported
+            for child in await self._children(instance_id, of_open=force):
+                deleted += await self._purge_child(child, force=force)
         async with self._visit(instance_id) as actor:
             await actor.purge(force=force)
-        deleted = 1
-        for child in children:
-            try:
-                deleted += await self.purge(child, recursive=True, force=False)
-            except InstanceNotFoundError:
-                continue
-        return deleted
+        return deleted + 1
 
     async def handle(self, job: pb.WatchJobsResponse) -> bool:
         """Run one due job; false asks the scheduler to try again a second later."""
@@ -176,13 +186,28 @@ class Engine:
                 result, generation=generation, reminder=self._profile.result_reminder
             )
 
-    async def _children(self, instance_id: str) -> list[str]:
-        state = await self._store.load(instance_id)
-        return [
-            each.childWorkflowInstanceCreated.instanceId
-            for each in (state.history if state else ())
-            if each.HasField("childWorkflowInstanceCreated")
-        ]
+    async def _purge_child(self, instance_id: str, *, force: bool) -> int:
+        try:
+            return await self.purge(instance_id, recursive=True, force=force)
+        except UnfetchedError as error:
+            if error.is_missing and self._profile.purge_skips_missing_child:
+                return 0
+            raise ChildNotPurgedError(self._profile.child_noun, error) from None
+        except WorkflowError as error:
+            raise ChildNotPurgedError(self._profile.child_noun, error) from None
+
+    async def _children(self, instance_id: str, *, of_open: bool) -> list[str]:
+        """Return the ids of the children of an instance that has ended, or `of_open` ones too."""
+        try:
+            state = await self._store.load(instance_id)
+            if state is None:
+                raise InstanceNotFoundError
+        except SidecarError as error:
+            raise UnfetchedError(self._profile.workflow_noun, error) from None
+        if not of_open and completion(state.history) is None:
+            raise NotCompletedError
+        created = (each.childWorkflowInstanceCreated.instanceId for each in state.history)
+        return [child for child in dict.fromkeys(created) if child]
 
     @asynccontextmanager
     async def _visit(self, instance_id: str) -> AsyncIterator[WorkflowActor]:

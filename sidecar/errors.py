@@ -5,6 +5,8 @@ SidecarError
 │   ├── InstanceNotFoundError   no state in the store (nor in memory)
 │   ├── InstanceActiveError     a start whose id is in use
 │   ├── NotCompletedError       a purge of what still runs
+│   ├── UnfetchedError          a recursive purge could not read an instance
+│   ├── ChildNotPurgedError     a recursive purge stopped at a child
 │   └── PartialStateError       metadata declares a row that the store no longer holds
 ├── ExecutionAbortedError       the app's stream ended while it worked on an item
 ├── UnsupportedActionError      the app asked for something the sidecar does not do
@@ -49,6 +51,25 @@ class NotCompletedError(WorkflowError):
 
     def __init__(self) -> None:
         super().__init__("orchestration has not yet completed")
+
+
+class UnfetchedError(WorkflowError):
+    """A recursive purge reads an instance before it purges it.
+
+    Attributes:
+        is_missing: Whether there is no such instance.
+    """
+
+    def __init__(self, noun: str, cause: SidecarError) -> None:
+        super().__init__(f"failed to fetch {noun} state: {cause}")
+        self.is_missing = isinstance(cause, InstanceNotFoundError)
+
+
+class ChildNotPurgedError(WorkflowError):
+    """A recursive purge stopped at a child; the instance itself is left as it was."""
+
+    def __init__(self, child_noun: str, cause: SidecarError) -> None:
+        super().__init__(f"failed to purge {child_noun}: {cause}")
 
 
 class PartialStateError(WorkflowError):

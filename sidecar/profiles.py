@@ -1,7 +1,8 @@
 """What the sidecar and its scheduler do differently from one version of Dapr to the next.
 
 Each profile is a frozen record of named behaviours, so that no other module compares version
-numbers. Every field was recorded on real Dapr binaries of the versions named here.
+numbers. Every field was recorded on real Dapr binaries of the versions named here, but for those
+that say otherwise.
 """
 
 from dataclasses import dataclass, replace
@@ -68,6 +69,10 @@ class Profile:
             dapr-callee-app-id or dapr-app-id not found`.
         purge_force_supported: `PurgeInstances{force: true}` purges what still runs (1.18.3) or the
             flag is ignored (1.16.x).
+        child_noun: The word for a child in the text of a recursive purge: `sub-orchestration`
+            (1.16.x) or `child workflow` (1.18.3). Read in the source, not recorded.
+        purge_skips_missing_child: A recursive purge passes over a child without state (1.18.3) or
+            stops there and spares the parent (1.16.x). Read in the source, not recorded.
     """
 
     name: str
@@ -94,6 +99,8 @@ class Profile:
     start_of_first_turn_told: bool
     workflow_calls_supported: bool
     purge_force_supported: bool
+    child_noun: Literal["sub-orchestration", "child workflow"]
+    purge_skips_missing_child: bool
 
 
 class UnknownProfileError(ValueError):
@@ -128,6 +135,8 @@ V1_16_1 = Profile(
     start_of_first_turn_told=False,
     workflow_calls_supported=False,
     purge_force_supported=False,
+    child_noun="sub-orchestration",
+    purge_skips_missing_child=False,
 )
 
 # Recorded for the loss scenarios alone; in all else it is taken to be like 1.16.1.
@@ -161,6 +170,8 @@ V1_18_3 = Profile(
     start_of_first_turn_told=True,
     workflow_calls_supported=True,
     purge_force_supported=True,
+    child_noun="child workflow",
+    purge_skips_missing_child=True,
 )
 
 PROFILES = {each.name: each for each in (V1_16_1, V1_16_2, V1_18_3)}

@@ -11,7 +11,7 @@ import structlog
 from google.protobuf.empty_pb2 import Empty
 
 from sidecar.engine import Engine
-from sidecar.errors import InstanceActiveError, NotCompletedError, SidecarError
+from sidecar.errors import InstanceActiveError, SidecarError
 from sidecar.instance import Instance, completion, describe, runtime_status
 from sidecar.profiles import Profile
 from sidecar.protos import ORCHESTRATION_STATUS_PENDING, service_grpc
@@ -173,7 +173,7 @@ class SidecarService(service_grpc.TaskHubSidecarServiceServicer):
         try:
             return pb.PurgeInstancesResponse(deletedInstanceCount=await _to_the_end(purged))
         except SidecarError as error:
-            await _unknown(context, self._purge_text(request, error))
+            await _unknown(context, f"failed to purge {self._noun} state: {error}")
 
     async def GetInstanceHistory(  # noqa: N802 - the wire's name
         self, request: pb.GetInstanceHistoryRequest, context: _Context
@@ -214,12 +214,6 @@ class SidecarService(service_grpc.TaskHubSidecarServiceServicer):
             with_started_at=self._profile.start_of_first_turn_told,
         )
         return pb.GetInstanceResponse(exists=True, workflowState=told)
-
-    def _purge_text(self, request: pb.PurgeInstancesRequest, error: Exception) -> str:
-        fetching = f"failed to fetch {self._noun} state: "
-        if request.force or isinstance(error, NotCompletedError):
-            fetching = ""
-        return f"failed to purge {self._noun} state: {fetching}{error}"
 
     async def _require_workflow_calls(self, context: _Context) -> None:
         if not self._profile.workflow_calls_supported:

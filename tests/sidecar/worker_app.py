@@ -132,16 +132,35 @@ def parent(ctx: DaprWorkflowContext, asked: dict[str, Any]) -> Steps:
     return [first, second]
 
 
+def family(ctx: DaprWorkflowContext, asked: dict[str, Any]) -> Steps:
+    """Run a parent with children of its own, as its child."""
+    return (yield ctx.call_child_workflow(parent, input=asked, instance_id=ctx.instance_id + "-p"))
+
+
+def late_ext(ctx: DaprWorkflowContext, asked: dict[str, Any]) -> Steps:
+    """Run an activity, and wait for two events after it."""
+    yield ctx.call_activity(act, input=asked)
+    first = yield ctx.wait_for_external_event("go")
+    second = yield ctx.wait_for_external_event("go")
+    return [first, second]
+
+
 def noact(ctx: DaprWorkflowContext, _asked: Any) -> Steps:
     """Call an activity that nobody registered."""
     return (yield ctx.call_activity("no_such_activity"))
+
+
+WORKFLOWS = (
+    *(seq, fan, retry, timer, ext, ext_timeout, late_ext, can),
+    *(child, parent, family, noact),
+)
 
 
 def main() -> None:
     """Work until SIGTERM."""
     host, port = sys.argv[1].split(":")
     runtime = WorkflowRuntime(host=host, port=port, maximum_thread_pool_workers=_THREADS)
-    for workflow in (seq, fan, retry, timer, ext, ext_timeout, can, child, parent, noact):
+    for workflow in WORKFLOWS:
         runtime.register_workflow(workflow)
     runtime.register_activity(act)
     runtime.start()  # type: ignore[no-untyped-call]  # the SDK's
