@@ -19,11 +19,18 @@ class BodyLimit:
     Args:
         app: What comes behind.
         refuse: Makes the answer of an error.
+        timeout_s: Longest wait for the whole body.
     """
 
-    def __init__(self, app: ASGIApp, refuse: Callable[[ApiError], Response]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        refuse: Callable[[ApiError], Response],
+        timeout_s: float = BODY_TIMEOUT_S,
+    ) -> None:
         self._app = app
         self._refuse = refuse
+        self._timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a request whose body is small enough, and everything that is no request."""
@@ -31,21 +38,21 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         try:
-            first = await _whole(scope, receive)
+            first = await _whole(scope, receive, self._timeout_s)
         except ApiError as error:
             await self._refuse(error)(scope, receive, send)
             return
         await self._app(scope, _replayed(first, receive), send)
 
 
-async def _whole(scope: Scope, receive: Receive) -> Message:
+async def _whole(scope: Scope, receive: Receive, timeout_s: float) -> Message:
     """Return the body as one message, or the message that says that the client left."""
     for name, value in scope["headers"]:
         if name == b"content-length" and int(value) > MAX_BODY_BYTES:
             raise _too_large()
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             while True:
                 message = await receive()
                 if message["type"] != "http.request":
@@ -57,7 +64,7 @@ async def _whole(scope: Scope, receive: Receive) -> Message:
                     return {"type": "http.request", "body": bytes(body), "more_body": False}
     except TimeoutError:
         raise BodyTimeoutError(
-            f"the body of the request did not arrive within {BODY_TIMEOUT_S:g} s"
+            f"the body of the request did not arrive within {timeout_s:g} s"
         ) from None
 
 
