@@ -19,6 +19,9 @@ FINAL_STATUSES: Final = frozenset({400, 401, 402, 403, 404, 413, 422})
 REFUSED_STATUS: Final = httpx.codes.PAYMENT_REQUIRED
 """How a budget says no."""
 
+KEEPALIVE_S: Final = 2.0
+"""Shorter than a server's, often 5 s: a call over what the server is closing is lost."""
+
 _SHOWN_CHARACTERS: Final = 300
 
 
@@ -39,7 +42,11 @@ class LlmClient:
         self._http = httpx.Client(
             base_url=base_url,
             timeout=timeout_s,
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            limits=httpx.Limits(
+                max_connections=connections,
+                max_keepalive_connections=connections,
+                keepalive_expiry=KEEPALIVE_S,
+            ),
             trust_env=False,
         )
 

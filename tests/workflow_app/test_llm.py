@@ -6,11 +6,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
+import uvicorn
 
 from metering.identity import CallerIdentity
 from tests.support.ports import free_port
 from workflow_app.errors import LlmError, NonRetryableError
-from workflow_app.llm import FINAL_STATUSES, Answer, LlmClient
+from workflow_app.llm import FINAL_STATUSES, KEEPALIVE_S, Answer, LlmClient
 
 GOOD = {
     "choices": [{"message": {"role": "assistant", "content": "Well."}}],
@@ -102,3 +103,8 @@ def test_no_provider_is_an_ordinary_error() -> None:
     """A gateway that restarts fails no workflow for good."""
     with pytest.raises(LlmError, match="no answer from the LLM: ConnectError"):
         ask(free_port())
+
+
+def test_an_idle_connection_is_given_up_before_the_gateway_closes_it() -> None:
+    """Both at once would lose the call that goes out in between."""
+    assert uvicorn.Config("gateway:app").timeout_keep_alive > KEEPALIVE_S + 1
