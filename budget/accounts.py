@@ -6,7 +6,7 @@ holds nothing, even when the store's answer was lost.
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from typing import Final
 from uuid import uuid4
@@ -18,9 +18,9 @@ from budget.claims import Claim, execution_of
 from budget.closing import Closer, End, Kept
 from budget.decisions import judge
 from budget.errors import RefusedError, StoreError, StoreLostError, StoreUnavailableError
-from budget.feed import Feed, first_number
 from budget.flights import Flights
 from budget.gate import Gate
+from budget.journal import Journal
 from budget.metrics import Metrics
 from budget.refusals import Refusal
 from budget.reservations import (
@@ -32,6 +32,7 @@ from budget.reservations import (
     Replay,
     Reservation,
     ScopeTotals,
+    Settled,
     Stopped,
 )
 from budget.scopes import GLOBAL, Limits, Scope, ScopeKind, ScopeLimit, scopes_of
@@ -40,23 +41,9 @@ from metering.identity import UNKNOWN, CallerIdentity
 from metering.money import NanoUsd
 from metering.usage import Usage
 
-MAX_DECISIONS: Final = 10_000
 FIRST_RETRY_AFTER_MS: Final = 500
 RETRY_AFTER_BOUNDS_MS: Final = (50, 5_000)
 RETRY_AFTER_WEIGHT: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One call that was let through (`code` is empty) or refused."""
-
-    at_unix_ms: int
-    decision: str
-    code: str
-    scope: str
-    identity: CallerIdentity
-    requested: NanoUsd
-    reservation_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +88,7 @@ class Accounts:
 
     Attributes:
         flights: The calls with an idempotency key that are under way.
+        journal: What was decided.
         zombie_found: Set when an instance became a zombie.
     """
 
@@ -116,9 +104,7 @@ class Accounts:
         self._metrics = metrics
         self._usual_call_ms = FIRST_RETRY_AFTER_MS
         self.closer = Closer(store, gate, metrics)
-        self.decisions: Feed[Decision] = Feed(
-            MAX_DECISIONS, first=first_number(time.time_ns() // 1_000_000)
-        )
+        self.journal = Journal(metrics)
 
     async def admit(
         self, call: PricedCall, identity: CallerIdentity, claim: Claim | None
@@ -145,14 +131,15 @@ class Accounts:
             admission = await self._decide(reservation)
         except StoreError as error:
             refusal = refusals.store_unavailable()
-            self._record(identity, reservation, refusal, GLOBAL)
+            self.journal.refused(identity, refusal, reservation)
             raise RefusedError(refusal) from error
         if isinstance(admission, Allowed):
-            self._record(identity, reservation, None, GLOBAL)
+            self.journal.allowed(identity, reservation)
+            self.flights.begin(reservation)
             remaining = _remaining(reservation.limits, admission.totals)
             return Ticket(reservation, call, remaining, time.monotonic())
         if isinstance(admission, Replay):
-            self._note_replay(identity, reservation, admission)
+            self.journal.replayed(identity, reservation, admission)
             return admission
         raise RefusedError(self._refuse(call, identity, reservation, admission))
 
@@ -171,7 +158,7 @@ class Accounts:
 
     def note_refusal(self, identity: CallerIdentity, refusal: Refusal) -> None:
         """Record a call that is refused before the store is asked."""
-        self._record(identity, None, refusal, GLOBAL)
+        self.journal.refused(identity, refusal)
 
     async def settle(
         self, ticket: Ticket, usage: Usage | None, answer: StoredAnswer | None = None
@@ -186,14 +173,14 @@ class Accounts:
         claim = reservation.claim
         kept = None if claim is None or answer is None else Kept(claim, answer)
         end = End.charged(reservation.id, cost, is_estimated=usage is None, kept=kept)
-        settled = await self.closer.close(end)
+        settled = await self._close(reservation, end)
         remaining = None if settled is None else _remaining(reservation.limits, settled.totals)
         return Receipt(cost if end.cost is None else end.cost, remaining)
 
     async def release(self, ticket: Ticket) -> None:
         """Give back what was held for a call that cost nothing."""
         self._learn_duration(ticket)
-        await self.closer.close(End(ticket.reservation.id, None))
+        await self._close(ticket.reservation, End(ticket.reservation.id, None))
 
     async def extend(self, ticket: Ticket) -> None:
         """Let a long call hold on; when the store is away its hold may expire as spent."""
@@ -202,6 +189,12 @@ class Accounts:
             await self._store.extend(ticket.reservation.id, self._hold_ms)
         except StoreUnavailableError as error:
             self._gate.close(error)
+
+    async def _close(self, reservation: Reservation, end: End) -> Settled | None:
+        try:
+            return await self.closer.close(end)
+        finally:
+            self.flights.end(reservation)
 
     async def _ask(self, reservation: Reservation) -> Admission:
         """Reserve; when no answer comes, see to it that the hold is given back."""
@@ -239,7 +232,7 @@ class Accounts:
                 refusal = refusals.idempotency_in_flight(self._hold_ms / 1000)
             case Mismatch():
                 refusal = refusals.idempotency_mismatch()
-        self._record(identity, reservation, refusal, scope)
+        self.journal.refused(identity, refusal, reservation, scope)
         return refusal
 
     def _deny(
@@ -256,38 +249,8 @@ class Accounts:
         refusal = refusals.over_limit(
             verdict, reservation.amount_nano_usd, max(least, min(most, self._usual_call_ms))
         )
-        self._record(identity, reservation, refusal, verdict.barrier.limit.scope)
+        self.journal.refused(identity, refusal, reservation, verdict.barrier.limit.scope)
         return refusal
-
-    def _note_replay(
-        self, identity: CallerIdentity, reservation: Reservation, replay: Replay
-    ) -> None:
-        self._metrics.replays.inc()
-        first = replace(reservation, id=replay.reservation_id)
-        self._record(identity, first, None, GLOBAL, decision="replay")
-
-    def _record(
-        self,
-        identity: CallerIdentity,
-        reservation: Reservation | None,
-        refusal: Refusal | None,
-        scope: Scope,
-        decision: str = "allow",
-    ) -> None:
-        decision = decision if refusal is None else "deny"
-        code = "" if refusal is None else refusal.code or refusal.type
-        self._metrics.decided(decision, code, scope.kind)
-        self.decisions.append(
-            Decision(
-                at_unix_ms=time.time_ns() // 1_000_000,
-                decision=decision,
-                code=code,
-                scope=scope.kind,
-                identity=identity,
-                requested=NanoUsd(0) if reservation is None else reservation.amount_nano_usd,
-                reservation_id="" if reservation is None else reservation.id,
-            )
-        )
 
     def _learn_duration(self, ticket: Ticket) -> None:
         """Keep a moving average of how long money is held: what a 429 tells its caller to wait."""

@@ -98,11 +98,11 @@ class App:
         self._control = FastAPI(
             title="Runaway budget gateway", version=version("runaway"), lifespan=self._lifespan
         )
-        self._control.include_router(budget_routes(accounts, reading, limits))
+        self._control.include_router(budget_routes(accounts.journal, reading, limits))
         self._control.include_router(operating_routes(operations))
         self._control.include_router(health_routes(reading, gate, metrics))
         self._control.add_exception_handler(StoreUnavailableError, on_store_unavailable)
-        self._control.add_exception_handler(RequestValidationError, _on_bad_query)
+        self._control.add_exception_handler(RequestValidationError, _on_bad_request)
         self._control.add_exception_handler(HTTPException, _on_http_error)
         _document_provider_routes(self._control)
 
@@ -120,7 +120,7 @@ class App:
             await self._serve_control(scope, receive, send)
         elif path.startswith(INSTANCES_PREFIX):
             # An id may have an encoded slash: the route is found before anything is decoded.
-            raw_path = scope["raw_path"].decode("ascii")
+            raw_path = scope["raw_path"].decode("latin-1")
             await self._serve_control({**scope, "path": raw_path}, receive, send)
         else:
             await Answer(send).refuse(refusals.unknown_route(method, path))
@@ -184,13 +184,14 @@ def _stopper(
     )
 
 
-async def _on_bad_query(_request: Request, error: Exception) -> Response:
+async def _on_bad_request(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for it alone
     problems = "; ".join(
         f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
         for problem in error.errors()
     )
-    return error_answer(422, problems, "invalid_query")
+    is_body = any(problem["loc"][:1] == ("body",) for problem in error.errors())
+    return error_answer(422, problems, "invalid_body" if is_body else "invalid_query")
 
 
 async def _on_http_error(_request: Request, error: Exception) -> Response:

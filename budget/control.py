@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from budget.accounts import Accounts, Decision
 from budget.errors import StoreUnavailableError
 from budget.gate import Gate
+from budget.journal import Decision, Journal
 from budget.metrics import Metrics
 from budget.reading import Reading
 from budget.reservations import LedgerEntry, ScopeState
@@ -23,7 +23,7 @@ JsonObject = dict[str, Any]
 DEFAULT_PAGE: Final = 100
 
 
-def budget_routes(accounts: Accounts, reading: Reading, limits: Limits) -> APIRouter:
+def budget_routes(journal: Journal, reading: Reading, limits: Limits) -> APIRouter:
     """Build the routes that show money."""
     router = APIRouter()
 
@@ -39,7 +39,7 @@ def budget_routes(accounts: Accounts, reading: Reading, limits: Limits) -> APIRo
     @router.get("/decisions", tags=["budget"])
     async def decisions(after: After = 0, limit: Limit = DEFAULT_PAGE) -> JsonObject:
         """Calls that this gateway let through or refused, oldest first."""
-        page = accounts.decisions.read(after, limit)
+        page = journal.feed.read(after, limit)
         items = [_decision(seq, item) for seq, item in page.items]
         return {"decisions": items, "next": page.next, "dropped": page.dropped}
 

@@ -129,8 +129,7 @@ class Gateway:
             await _replay(admission, Answer(send))
             return
         headers = request_headers(scope["headers"], identity)
-        with self._accounts.flights.under_way(admission.reservation.id):
-            await self._forward(admission, _target(scope), headers, Answer(send))
+        await self._forward(admission, _target(scope), headers, Answer(send))
 
     def _claim(self, scope: Scope, identity: CallerIdentity, received: bytes) -> Claim | None:
         if not self._replays:

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from fastapi import APIRouter, Path, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from budget.control import DEFAULT_PAGE, After, JsonObject, Limit, error_answer
 from budget.instances import Instance, SourceStop, StopState, Trip
@@ -15,14 +15,27 @@ from budget.metrics import Metrics
 from budget.reading import Reading
 from budget.scopes import ScopeKind
 from budget.switches import Order, Switches
+from metering.identity import MAX_VALUE_LENGTH
 from metering.money import money_json
 
-STOP_WAIT_S: Final = 10.0
+STOP_WAIT_S: Final = 8.0
 POLL_S: Final = 0.05
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
-Name = Annotated[str, Field(min_length=1, max_length=256)]
-QuotedId = Annotated[str, Path(description="Percent-encoded where needed.")]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_VALUE_LENGTH)]
+
+
+def _decoded(value: str) -> str:
+    """Decode an id: its route was found while it was still encoded."""
+    instance = unquote(value)
+    if not 1 <= len(instance) <= MAX_VALUE_LENGTH:
+        raise ValueError(f"an instance id has 1 to {MAX_VALUE_LENGTH} characters")
+    return instance
+
+
+InstanceId = Annotated[
+    str, Path(description="Percent-encoded where needed."), AfterValidator(_decoded)
+]
 
 
 class StopBody(BaseModel):
@@ -41,15 +54,17 @@ class OrderBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     scope: ScopeKind
-    id: Name | None = None
+    id: Annotated[Name | None, Field(validate_default=True)] = None
     reason: Text
     actor: Name
 
-    @model_validator(mode="after")
-    def _id_belongs_to_an_instance(self) -> "OrderBody":
-        if (self.id is None) == (self.scope is ScopeKind.INSTANCE):
-            raise ValueError('"id" is needed with scope "instance", and only there')
-        return self
+    @field_validator("id")
+    @classmethod
+    def _belongs_to_an_instance(cls, value: str | None, info: ValidationInfo) -> str | None:
+        scope = info.data.get("scope")
+        if scope is not None and (value is None) == (scope is ScopeKind.INSTANCE):
+            raise ValueError('needed with scope "instance", and only there')
+        return value
 
     def order(self) -> Order:
         """Return it as the store takes it."""
@@ -157,19 +172,19 @@ def operating_routes(operations: Operations) -> APIRouter:
         return {"trips": items, "next": page.next_seq, "dropped": page.dropped}
 
     @router.get("/instances/{instance_id}")
-    async def instance(instance_id: QuotedId) -> Response:
+    async def instance(instance_id: InstanceId) -> Response:
         """What is known of one workflow instance."""
-        found = await reading.instance(unquote(instance_id))
+        found = await reading.instance(instance_id)
         if found is None:
             return error_answer(
-                404, f"No call and no kill of instance {unquote(instance_id)!r}", "unknown_instance"
+                404, f"No call and no kill of instance {instance_id!r}", "unknown_instance"
             )
         return JSONResponse(_instance(found))
 
     @router.post("/instances/{instance_id}/stop")
-    async def stop(instance_id: QuotedId, body: StopBody) -> Response:
+    async def stop(instance_id: InstanceId, body: StopBody) -> Response:
         """Kill an instance and delete the scheduler's jobs that feed it; waits for the outcome."""
-        order = Order(ScopeKind.INSTANCE, unquote(instance_id), body.reason, body.actor)
+        order = Order(ScopeKind.INSTANCE, instance_id, body.reason, body.actor)
         return await operations.stop(order, body.app)
 
     return router

@@ -10,6 +10,7 @@ from budget.library import (
     LEDGER,
     META,
     STOPS,
+    STRANGERS,
     TRIPS,
     instance_key,
     stop_key,
@@ -30,6 +31,7 @@ def reserve_keys(reservation: Reservation) -> tuple[str, ...]:
     return (
         *hold_keys(reservation.id),
         *(TRIPS, instance_key(reservation.instance), stop_key(reservation.instance), STOPS),
+        STRANGERS,
         ACTIVITY_PREFIX + ("" if execution is None else execution.activity),
         CLAIM_PREFIX + ("" if claim is None else claim.key),
         *(key for x in reservation.limits for key in (x.scope.key, x.scope.index_key)),

@@ -7,6 +7,7 @@ bounded; attempts go on, further and further apart, until the jobs are gone or a
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
@@ -18,15 +19,16 @@ from budget.instances import DeletedJob, StopState
 from budget.metrics import Metrics
 from budget.stops import StopQueue, StopReport, TakenStop
 from scheduler_api import ActivityJob, SchedulerApiError, SchedulerClient
-from scheduler_api.jobs import of_instance
 
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S: Final = 0.5
 MOST_AT_ONCE: Final = 64
 CALL_TIMEOUT_S: Final = 5.0
-ATTEMPT_TIMEOUT_S: Final = 20.0
+DELETING_TIMEOUT_S: Final = 15.0
 LEASE_MS: Final = 30_000
+"""Longer than an attempt: two listings, and deletions in between."""
+
 FIRST_RETRY_MS: Final = 500
 MOST_RETRY_MS: Final = 30_000
 DEADLINE_MS: Final = 15 * 60_000
@@ -70,9 +72,6 @@ class SourceStopper:
                     await self._once(client)
                 except StoreError as error:
                     log.warning("stops_wait_for_the_store", reason=str(error))
-                except Exception:
-                    # Without it zombies would stay as they are.
-                    log.exception("stopping_failed")
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_EVERY_S):
                         await self._wake.wait()
@@ -85,6 +84,16 @@ class SourceStopper:
             reports = await asyncio.to_thread(stop_instances, client, app, self._namespace, members)
             for stop, report in zip(members, reports, strict=True):
                 await self._report(stop, report)
+
+    async def _attempt(
+        self, client: SchedulerClient, app: str, stops: tuple[TakenStop, ...]
+    ) -> list[StopReport]:
+        try:
+            return await asyncio.to_thread(stop_instances, client, app, self._namespace, stops)
+        except Exception as error:
+            # A defect must not make the same attempt for ever, unreported.
+            log.exception("stopping_failed", app=app)
+            return [_again(stop, [], None, f"{type(error).__name__}: {error}") for stop in stops]
 
     def _app_of(self, stop: TakenStop) -> str:
         return stop.app or self._app_id
@@ -114,7 +123,7 @@ def stop_instances(
         why = "no call named its app (X-Workflow-App), and BUDGET_APP_ID is not set"
         return [StopReport(StopState.FAILED, error=why) for _ in stops]
     deleted: dict[str, list[DeletedJob]] = {stop.instance: [] for stop in stops}
-    ends_s = time.monotonic() + ATTEMPT_TIMEOUT_S
+    ends_s = time.monotonic() + DELETING_TIMEOUT_S
     try:
         for job in _jobs_of(client.list_activity_jobs(app, namespace), deleted):
             if time.monotonic() > ends_s:
@@ -123,13 +132,11 @@ def stop_instances(
             deleted[job.instance_id].append(
                 DeletedJob(job.task_id, job.generation, job.activity, job.execution_id)
             )
-        left = list(_jobs_of(client.list_activity_jobs(app, namespace), deleted))
+        listing = client.list_activity_jobs(app, namespace)
+        left = Counter(job.instance_id for job in _jobs_of(listing, deleted))
     except SchedulerApiError as error:
         return [_again(stop, deleted[stop.instance], None, str(error)) for stop in stops]
-    return [
-        _judge(stop, deleted[stop.instance], len(of_instance(left, stop.instance)))
-        for stop in stops
-    ]
+    return [_judge(stop, deleted[stop.instance], left[stop.instance]) for stop in stops]
 
 
 def _jobs_of(jobs: Iterable[ActivityJob], instances: Iterable[str]) -> Iterable[ActivityJob]:

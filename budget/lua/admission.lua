@@ -2,9 +2,9 @@
 --
 -- Guarantee: a call is reserved in every scope or in none.
 --
--- KEYS: meta, holds, ledger, hold, trips, instance, stop, stops, activity, claim, then for each
--- scope: its hash, its index.
-local FIRST_SCOPE_KEY = 11
+-- KEYS: meta, holds, ledger, hold, trips, instance, stop, stops, strangers, activity, claim, then
+-- for each scope: its hash, its index.
+local FIRST_SCOPE_KEY = 12
 -- ARGV: id, amount, hold_ms, epoch, least seq, instance, app, digest of the request ('' without an
 -- idempotency key), ordinal of the call in its execution ('' when executions are not counted), at
 -- how many executions an instance becomes a zombie ('' never, 'ignore' when it is no matter
@@ -18,7 +18,7 @@ local function read_ask(keys, args)
     instance = args[6], app = args[7], body = args[8], ordinal = args[9],
     zombie_at = tonumber(args[10]), ignores_zombies = args[10] == 'ignore',
     stops_zombies = args[11] == '1', activity_label = args[12],
-    activity = keys[9], claim = keys[10], is_new_zombie = '0',
+    strangers = keys[9], activity = keys[10], claim = keys[11], is_new_zombie = '0',
   }
   if not ask.amount then
     return nil, 'amount must be an integer of 0 to 9e15 nano-dollars'
@@ -68,14 +68,11 @@ local function decide(ask, is_killed, instance, scopes)
 end
 
 local function become_zombie(place, ask, instance, times, now)
+  ask.is_new_zombie = '1'
   mark(place, instance, now, ask.instance, {
     state = 'zombie', reason = ask.activity_label .. ' was executed ' .. times .. ' times',
     actor = 'gateway',
   })
-  ask.is_new_zombie = '1'
-  if ask.stops_zombies then
-    request_stop(place, now, ask.instance, ask.app ~= '' and ask.app or instance.app, 'gateway')
-  end
 end
 
 -- Counts a call that was decided for good. Its instance becomes a zombie when it is the same call
@@ -86,15 +83,21 @@ local function count_decided(place, ask, instance, outcome, now)
     ask.activity = ask.activity .. ':' .. instance.resets
     times = count_call(ask.activity, ask.ordinal)
   end
-  if outcome == 'ALLOW' or outcome == 'REPLAY' or instance.is_known then
+  local is_found = ask.zombie_at and times >= ask.zombie_at and not instance.state
+  if outcome == 'ALLOW' or outcome == 'REPLAY' or instance.is_known or is_found then
     touch_instance(place, instance, now, ask.app)
   end
-  if ask.zombie_at and times >= ask.zombie_at and not instance.state then
+  if is_found then
     become_zombie(place, ask, instance, times, now)
     outcome = outcome == 'KILLED' and outcome or 'STOPPED'
   end
-  if instance.is_known and times > 0 then
+  if ask.stops_zombies and instance.state == 'zombie' and is_stop_due(place, now) then
+    request_stop(place, now, ask.instance, instance.app, 'gateway')
+  end
+  if times > 0 and instance.is_known then
     count_execution(place, instance, ask.activity, times)
+  elseif times > 0 then
+    note_stranger(ask.strangers, ask.activity, now)
   end
   return outcome
 end

@@ -5,10 +5,13 @@
 -- activity: how often each call of it was decided for good, by the call's ordinal; executions, as
 --           far as the instance was told. A resume begins new ones.
 --
--- What is counted is forgotten a week after it was last touched; that an instance may not call is
--- never forgotten.
+-- strangers: activities of instances that are not known, by when they were last refused
+--
+-- What is counted is forgotten a week after it was last touched, and of strangers all but the last
+-- so many; that an instance may not call is never forgotten.
 
 local KEEP_COUNTS_MS = 7 * 86400000
+local MAX_STRANGERS = 10000
 
 local function place_of(keys, first)
   return {
@@ -49,6 +52,15 @@ local function mark(place, instance, now, id, why)
     now = now, kind = why.state == 'killed' and 'kill' or 'zombie', scope = 'instance', id = id,
     reason = why.reason, actor = why.actor, detail = why.detail,
   })
+end
+
+-- An instance that was only ever refused is not remembered, but its activities are for a while: one
+-- that runs away into refusals becomes known when it becomes a zombie.
+local function note_stranger(strangers, activity, now)
+  redis.call('ZADD', strangers, now, activity)
+  if redis.call('ZCARD', strangers) > MAX_STRANGERS then
+    redis.call('DEL', redis.call('ZPOPMIN', strangers)[1])
+  end
 end
 
 -- Counts one call of an execution; returns how often that same call came.

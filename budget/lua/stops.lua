@@ -1,11 +1,12 @@
 -- Stops of instances at their source: who asked, who is at it, what came of it.
 --
--- stop:  state (pending, stopped, failed), id, app, actor, requested, attempts, deleted, left,
---        jobs, error, ended
+-- stop:  state (pending, stopped, failed), id, app, actor, requested, attempts, taken (an attempt
+--        is under way), deleted, left, jobs, error, ended
 -- stops: the stop keys that are pending, by when they are due; a stop that was taken is due again
 --        when its lease ends, so it outlives whoever took it.
 
 local MAX_PENDING_STOPS = 10000
+local STOP_AGAIN_AFTER_MS = 60000
 
 local function end_stop(place, now, state, why)
   redis.call('HSET', place.stop, 'state', state, 'ended', text(now), 'error', why)
@@ -17,9 +18,16 @@ local function end_stop(place, now, state, why)
   })
 end
 
--- Asks for a stop, unless one is pending.
+-- Asks for a stop; of one that is pending the next attempt is made at once.
 local function request_stop(place, now, id, app, actor)
-  if redis.call('HGET', place.stop, 'state') == 'pending' then
+  local known = redis.call('HMGET', place.stop, 'state', 'taken')
+  if known[1] == 'pending' then
+    if app ~= '' then
+      redis.call('HSET', place.stop, 'app', app)
+    end
+    if not known[2] then
+      redis.call('ZADD', place.stops, now, place.stop)
+    end
     return
   end
   redis.call('DEL', place.stop)
@@ -32,6 +40,12 @@ local function request_stop(place, now, id, app, actor)
   end
 end
 
+-- A zombie that still calls a while after its stop ended has got new jobs, or kept its old ones.
+local function is_stop_due(place, now)
+  local stop = redis.call('HMGET', place.stop, 'state', 'ended')
+  return stop[1] ~= 'pending' and now - tonumber(stop[2] or '0') >= STOP_AGAIN_AFTER_MS
+end
+
 -- KEYS: the pending stops. ARGV: how many to take, for how long.
 -- Returns {stop key, id, app, requested, attempt, jobs, …}.
 local function take_stops(keys, args)
@@ -39,6 +53,7 @@ local function take_stops(keys, args)
   local due = redis.call('ZRANGE', keys[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, args[1])
   for _, stop in ipairs(due) do
     redis.call('ZADD', keys[1], now + tonumber(args[2]), stop)
+    redis.call('HSET', stop, 'taken', '1')
     local attempt = redis.call('HINCRBY', stop, 'attempts', 1)
     local row = redis.call('HMGET', stop, 'id', 'app', 'requested', 'jobs')
     for _, value in ipairs({ stop, row[1], row[2], row[3], text(attempt), row[4] }) do
@@ -59,10 +74,8 @@ local function report_stop(keys, args)
   end
   local now = now_ms()
   redis.call('HINCRBY', place.stop, 'deleted', args[4])
-  redis.call('HSET', place.stop, 'left', args[5], 'error', args[7])
-  if args[6] ~= '' then
-    redis.call('HSET', place.stop, 'jobs', args[6])
-  end
+  redis.call('HSET', place.stop, 'left', args[5], 'jobs', args[6], 'error', args[7])
+  redis.call('HDEL', place.stop, 'taken')
   if args[3] == 'pending' then
     redis.call('ZADD', place.stops, now + tonumber(args[8]), place.stop)
   else
