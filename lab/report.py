@@ -31,12 +31,13 @@ from lab.tables import (
 )
 from lab.verdict import Verdict
 
+TEMPLATES = Path(__file__).parent / "templates"
 _TEMPLATE = "report.html.j2"
 
 
 @cache
 def _environment() -> jinja2.Environment:
-    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    loader = jinja2.FileSystemLoader(TEMPLATES)
     return jinja2.Environment(
         loader=loader,
         autoescape=True,

@@ -1,5 +1,6 @@
 """`runaway report`: renders the pages of a kept run again."""
 
+from lab.errors import CannotRunError
 from lab.kept_run import find_run, read_run
 from lab.paths import runs_dir
 from lab.printing import print_json, print_lines
@@ -11,10 +12,15 @@ def run_report(name: str | None, *, as_json: bool) -> None:
 
     Raises:
         NoRunError: there is no such run, or none that can be rendered.
-        CannotRunError: its folder takes no file.
+        CannotRunError: its folder takes no page.
     """
     kept = read_run(find_run(runs_dir(), name))
-    report, summary = write_pages(kept.directory, kept.head, kept.verdict, "complete")
+    try:
+        report, summary = write_pages(kept.directory, kept.head, kept.verdict, "complete")
+    except OSError as error:
+        raise CannotRunError(
+            f"the pages of a run can't be written to {kept.directory}: {error.strerror}"
+        ) from None
     outcome = kept.verdict.outcome.value
     if as_json:
         print_json({"verdict": outcome, "report": str(report), "summary": str(summary)})

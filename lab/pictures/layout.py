@@ -34,5 +34,5 @@ class Layout:
 
 
 WIDE = Layout("wide", 960, 66, 104, 14)
-NARROW = Layout("narrow", 360, 46, 94, 12)
+NARROW = Layout("narrow", 360, 54, 94, 12)
 LAYOUTS = (WIDE, NARROW)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from lab.money import NANO_PER_USD, format_usd
 
 _TIME_STEPS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600)
+# What a margin has room for: neither more decimals nor longer sums.
+_LEAST_NANO_USD = 5 * NANO_PER_USD // 1000
+_THOUSANDS_NANO_USD = 10_000 * NANO_PER_USD
 _MINUTE_S, _HOUR_S = 60, 3600
 
 
@@ -36,13 +39,16 @@ def round_step(span: int, most: int) -> int:
 
 def money_ticks(high_nano_usd: int, most: int) -> list[tuple[int, str]]:
     """Return amounts from nothing to the first at or above `high`, all with the same decimals."""
-    high = max(1, high_nano_usd)
+    high = max(_LEAST_NANO_USD, high_nano_usd)
     step = round_step(high, most)
+    return [(amount, _money(amount, step, high)) for amount in range(0, high + step, step)]
+
+
+def _money(nano_usd: int, step: int, high: int) -> str:
+    if high >= _THOUSANDS_NANO_USD:
+        return f"{format_usd(nano_usd // 1000, least_decimals=0)}k"
     decimals = 0 if step % NANO_PER_USD == 0 else max(2, _decimals(step))
-    return [
-        (amount, format_usd(amount, least_decimals=decimals))
-        for amount in range(0, high + step, step)
-    ]
+    return format_usd(nano_usd, least_decimals=decimals)
 
 
 def _decimals(nano_usd: int) -> int:

