@@ -99,9 +99,7 @@ def test_damaged_evidence_is_named(tmp_path: Path) -> None:
     path = keep(tmp_path)
     file = path / "arms" / "cap" / "evidence.json"
     change(file, {"ttl_s": "soon", "calls": 3})
-    with pytest.raises(
-        NoRunError, match=r"evidence\.json is not .*: ttl_s: .*, and 1 more"
-    ):
+    with pytest.raises(NoRunError, match=r"evidence\.json is not .*: ttl_s: .*, and 1 more"):
         read_run(path)
     file.unlink()
     with pytest.raises(NoRunError, match="the evidence of arm cap is missing"):
