@@ -1,0 +1,1 @@
+"""Programs that stand where Dapr's would: our own sidecar and scheduler behind Dapr's flags."""
