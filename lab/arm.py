@@ -50,7 +50,7 @@ class ArmRun:
         scenario, config = self.plan.scenario, self.plan.config
         disruption = DISRUPTIONS[scenario.disrupt]
         self.expected = expected_again(scenario.profile, loses_cache=disruption.loses_cache)
-        label, began = self.stack.runtime.label(config), now_unix_ms()
+        label, began = self.stack.label(), now_unix_ms()
         self.load.start(nursery, self.stack.environment())
         self._await_load()
         self.load.loaded = True
@@ -207,7 +207,7 @@ def run_arm(
         DeadlineError: the workflows did not get going, or state did not expire.
         GuardStoppedError: the load's guard ended it.
     """
-    stack = Stack(plan.config, runtime, nursery)
+    stack = runtime.stack(plan.config, nursery)
     guard_usd = plan.scenario.safety_cap_usd if plan.arm == "off" else None
     load = Load(plan.config, plan.scenario, plan.run_id, guard_usd)
 

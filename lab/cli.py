@@ -39,6 +39,8 @@ def up(
     detach: Annotated[bool, Parameter(negative="")] = False,
     budget: Text = None,
     cap: Text = None,
+    runtime: Text = None,
+    dapr_bin: Text = None,
     profile: Text = None,
     call_s: Text = None,
     app_port: PortText = None,
@@ -59,6 +61,8 @@ def up(
         detach: Leave it running in the background once it is ready.
         budget: observe (count only, the default) or cap (refuse above --cap).
         cap: Hard cap in US dollars, for example 1.50; means --budget cap.
+        runtime: embedded (default: our own sidecar), dapr (real processes) or compose (Docker).
+        dapr_bin: Folder of Dapr's programs (default: DAPR_BIN_DIR, PATH or ~/.dapr/bin).
         profile: Version of Dapr to behave like: 1.16.1 (default), 1.16.2 or 1.18.3.
         call_s: Seconds that each LLM call takes (default 2).
         app_port: Workflow app (8999).
@@ -88,6 +92,7 @@ def up(
         "state_redis": state_redis_port,
     }
     chosen = {"budget": budget, "cap": cap, "profile": profile, "call_s": call_s}
+    chosen |= {"runtime": runtime, "dapr_bin": dapr_bin}
     return run_up(chosen, ports, detach=detach, as_json=json)
 
 
@@ -174,6 +179,8 @@ def reproduce(
     ttl: Text = None,
     workflows: Text = None,
     disrupt: Text = None,
+    runtime: Text = None,
+    dapr_bin: Text = None,
     profile: Text = None,
     cap: Text = None,
     observe: Text = None,
@@ -195,7 +202,10 @@ def reproduce(
         ttl: TTL of the workflow state in seconds, in place of the component file's.
         workflows: How many workflows are started.
         disrupt: sidecar-kill, sidecar-restart, redis-and-sidecar-kill or none.
-        profile: Version of Dapr to behave like: 1.16.1, 1.16.2 or 1.18.3.
+        runtime: embedded (default: our own sidecar), dapr (real processes) or compose (Docker).
+        dapr_bin: Folder of Dapr's programs (default: DAPR_BIN_DIR, PATH or ~/.dapr/bin).
+        profile: Version of Dapr to behave like: 1.16.1, 1.16.2 or 1.18.3; with --runtime dapr it
+            is that of daprd itself.
         cap: Hard cap of the arms cap and full in US dollars.
         observe: Seconds to watch after the first activity ran again.
         retry: Retry policy of the agent workflow's activities: none, or incident (3 attempts).
@@ -212,6 +222,8 @@ def reproduce(
         "ttl_s": ("--ttl", ttl),
         "workflows": ("--workflows", workflows),
         "disrupt": ("--disrupt", disrupt),
+        "runtime": ("--runtime", runtime),
+        "dapr_bin": ("--dapr-bin", dapr_bin),
         "profile": ("--profile", profile),
         "cap_usd": ("--cap", cap),
         "observe_s": ("--observe", observe),

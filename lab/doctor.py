@@ -3,13 +3,13 @@
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from lab.components import read_ttl_s
 from lab.errors import LabError
 from lab.paths import COMPONENTS, stack_dir
-from lab.ports import Ports, flag_of, holder_of, is_free
+from lab.ports import OFFERED, Ports, flag_of, holder_of, is_free
 from lab.redis_binary import default_redis
 from lab.state_file import is_locked
 from lab.versions import installed_versions
@@ -83,7 +83,8 @@ def _ports() -> Iterator[Finding]:
         step = "`runaway status` shows it, `runaway down` ends it"
         yield Finding("ports", "note", "a stack of ours runs and holds them", step)
         return
-    taken = {name: port for name, port in asdict(Ports()).items() if not is_free(port)}
+    defaults = {name: getattr(Ports(), name) for name in OFFERED}
+    taken = {name: port for name, port in defaults.items() if not is_free(port)}
     if not taken:
         yield Finding("ports", "ok", "all default ports are free")
     for name, port in taken.items():

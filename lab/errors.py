@@ -6,6 +6,8 @@ LabError
 └── CannotRunError        the lab could not do its work
     ├── PortTakenError        another program holds a port
     ├── RedisBinaryError      no usable Redis-protocol server
+    ├── DaprBinariesError     no usable programs of Dapr
+    ├── DockerError           no usable Docker, or it refused
     ├── StackRunningError     a stack runs already
     ├── NoStackError          no stack runs
     ├── NoRunError            no complete run is kept there
@@ -45,6 +47,14 @@ class PortTakenError(CannotRunError):
 
 class RedisBinaryError(CannotRunError):
     """No Redis-protocol server of version 7.0 or newer was found."""
+
+
+class DaprBinariesError(CannotRunError):
+    """Dapr's three programs were not found together, or do not say their version."""
+
+
+class DockerError(CannotRunError):
+    """Docker is not there, or did not do what it was asked."""
 
 
 class StackRunningError(CannotRunError):

@@ -8,6 +8,8 @@ from lab.errors import CannotRunError
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPONENTS = ROOT / "dapr" / "components"
+DAPR_CONFIG = ROOT / "dapr" / "config.yaml"
+COMPOSE_FILE = ROOT / "docker-compose.yml"
 LOCUSTFILE = ROOT / "loadgen" / "locustfile.py"
 
 

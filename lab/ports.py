@@ -2,8 +2,8 @@
 
 import random
 import socket
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 
 import psutil
 
@@ -27,6 +27,24 @@ class Ports:
     budget: int = 8002
     app: int = 8999
     control: int = 8900
+    placement: int = 50005
+    placement_raft: int = 8201
+    placement_http: int = 8081
+    placement_metrics: int = 9191
+    scheduler_etcd: int = 2379
+    scheduler_etcd_peer: int = 2380
+    scheduler_metrics: int = 9092
+    sidecar_internal: int = 50002
+    sidecar_metrics: int = 9090
+
+
+# What Dapr's own processes open besides, and nobody who uses a stack has to know.
+INNER = (
+    *("placement", "placement_raft", "placement_http", "placement_metrics"),
+    *("scheduler_etcd", "scheduler_etcd_peer", "scheduler_metrics"),
+    *("sidecar_internal", "sidecar_metrics"),
+)
+OFFERED = tuple(field.name for field in fields(Ports) if field.name not in INNER)
 
 
 def flag_of(field_name: str) -> str:
@@ -63,11 +81,12 @@ def holder_of(port: int) -> str:
     return "another program"
 
 
-def require_free(ports: Ports) -> None:
+def require_free(ports: Ports, names: Collection[str] = OFFERED) -> None:
     """Raise `PortTakenError` that names every taken port, by whom, and the flag that changes it."""
     names_by_port: dict[int, list[str]] = {}
     for name, port in asdict(ports).items():
-        names_by_port.setdefault(port, []).append(name)
+        if name in names:
+            names_by_port.setdefault(port, []).append(name)
     problems = [
         f"port {port} is asked for by {' and '.join(flag_of(name) for name in names)}"
         for port, names in names_by_port.items()
@@ -85,14 +104,23 @@ def require_free(ports: Ports) -> None:
 
 def free_ports(rng: random.Random, taken: set[int]) -> Ports:
     """Draw free ports for one stack and add them to `taken`, so that no two stacks share one."""
+    return Ports(**_drawn((field.name for field in fields(Ports)), rng, taken))
+
+
+def with_free_inner(ports: Ports, rng: random.Random) -> Ports:
+    """Return `ports` with free ones for all that nobody has to know."""
+    return replace(ports, **_drawn(INNER, rng, {getattr(ports, name) for name in OFFERED}))
+
+
+def _drawn(names: Iterable[str], rng: random.Random, taken: set[int]) -> dict[str, int]:
     drawn: dict[str, int] = {}
-    for field in fields(Ports):
+    for name in names:
         port = rng.choice(_FREE_RANGE)
         while port in taken or not is_free(port):
             port = rng.choice(_FREE_RANGE)
         taken.add(port)
-        drawn[field.name] = port
-    return Ports(**drawn)
+        drawn[name] = port
+    return drawn
 
 
 def changed(ports: Ports, overrides: Mapping[str, int | None]) -> Ports:

@@ -66,9 +66,12 @@ def reproduce(
         arguments: the command line, kept so that the run can be repeated.
 
     Raises:
-        RedisBinaryError: no Redis-protocol server; nothing was started.
+        CannotRunError: what the runtime needs is not there; nothing was started.
+        UsageError: the runtime can't be of the version that was asked for.
     """
-    runtime = make_runtime(scenario.runtime)
+    runtime = make_runtime(scenario.runtime, scenario.dapr_bin)
+    profile = runtime.profile(scenario.asked_profile)
+    scenario = scenario.model_copy(update={"profile": profile})
     directory = RunDirectory.create(usable_runs_dir(), scenario.name, datetime.now(UTC))
     plans = _plans(scenario, directory)
     head = _head(scenario, runtime, directory, arguments)
@@ -139,6 +142,7 @@ def arm_config(
         components=components,
         ports=ports,
         runtime=scenario.runtime,
+        dapr_bin=scenario.dapr_bin,
         profile=scenario.profile,
         budget_mode="observe" if arm == "off" else "cap",
         cap_usd=None if arm == "off" else scenario.cap_usd,

@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 
@@ -48,8 +49,9 @@ def _kind(value: str) -> str:
     return value
 
 
-def _profile(value: object) -> str:
-    if str(value) not in KNOWN_PROFILES:
+def _profile(value: object, info: ValidationInfo) -> str:
+    # Real Dapr may be of any version; what nobody knows of it ends as UNKNOWN.
+    if info.data.get("runtime") == "embedded" and str(value) not in KNOWN_PROFILES:
         raise ValueError(f"must be one of {', '.join(KNOWN_PROFILES)}")
     return str(value)
 
@@ -85,6 +87,7 @@ class Scenario(BaseModel):
     """One scenario.
 
     Attributes:
+        dapr_bin: folder of Dapr's programs for runtime `dapr`; None: they are looked for.
         workflow: `agent`, a chain of calls, or `hello`, rounds of three calls side by side under
             the incident's retry policy.
         ttl_s: TTL for the run's copy of the state store component; None: that of the file.
@@ -106,6 +109,7 @@ class Scenario(BaseModel):
 
     name: str = Field("custom", pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
     runtime: RuntimeName = "embedded"
+    dapr_bin: Path | None = None
     profile: Annotated[str, BeforeValidator(_profile)] = "1.16.1"
     disrupt: Annotated[str, BeforeValidator(str), BeforeValidator(_kind)] = "sidecar-kill"
     arms: tuple[Arm, ...] = Field(("off", "cap", "full"), min_length=1)
@@ -123,6 +127,11 @@ class Scenario(BaseModel):
     zombie_executions: int = Field(5, ge=2, le=1000)
     price_file: Annotated[str, AfterValidator(_price_file)] | None = None
     seed: int = Field(1, ge=0, le=2**31)
+
+    @property
+    def asked_profile(self) -> str | None:
+        """Return the version that was asked for; None when it is only the default."""
+        return self.profile if "profile" in self.model_fields_set else None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Scenario":

@@ -18,7 +18,14 @@ def _client() -> httpx.Client:
 
 
 class Ready(Protocol):
-    """Tells whether a service can be used."""
+    """Tells whether a service can be used.
+
+    Attributes:
+        health_url: where anybody can ask that over HTTP; None: nowhere.
+    """
+
+    @property
+    def health_url(self) -> str | None: ...  # noqa: D102  # described above
 
     def __call__(self) -> bool:
         """Ask once; never wait longer than a second or two."""
@@ -30,6 +37,11 @@ class HttpReady:
 
     url: str
     expect: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def health_url(self) -> str:
+        """Return the address without what its answer must hold."""
+        return self.url
 
     def __call__(self) -> bool:
         """Ask once."""
@@ -48,6 +60,11 @@ class RedisReady:
     """Ready when the server answers PING."""
 
     port: int
+
+    @property
+    def health_url(self) -> None:
+        """Return nothing: Redis speaks no HTTP."""
+        return
 
     def __call__(self) -> bool:
         """Ask once."""

@@ -21,7 +21,7 @@ from lab.guardian import is_same, kill_recorded
 from lab.paths import ROOT
 from lab.services import HttpReady
 from lab.stack_config import StackConfig
-from lab.state_file import StackState, is_locked, read_end, read_state, remove_state
+from lab.state_file import ServiceRecord, StackState, is_locked, read_end, read_state, remove_state
 
 _DOWN_GRACE_S = 8.0
 # Killing, scanning and answering, beside what a disruption waits for.
@@ -144,20 +144,13 @@ def require_stack(directory: Path) -> StackState:
 def stack_status(state: StackState) -> dict[str, Any]:
     """Return what runs, whether each part answers, and what was spent so far."""
     ports = state.config
-    checks = {
-        "scheduler": HttpReady(f"{ports.url('scheduler_http')}/healthz"),
-        "sidecar": HttpReady(f"{ports.url('sidecar_http')}/v1.0/healthz/outbound"),
-        "fake_llm": HttpReady(f"{ports.url('fake_llm')}/health"),
-        "budget": HttpReady(f"{ports.url('budget')}/readyz"),
-        "workflow_app": HttpReady(f"{ports.url('app')}/health"),
-    }
     services = []
     for service in state.services:
-        check = checks.get(service.name)
-        pid, started = service.pid, service.started
-        alive = pid is not None and started is not None and is_same(pid, started)
-        healthy = alive and (check is None or check())
-        services.append({**service.model_dump(exclude={"started"}), "healthy": healthy})
+        healthy = _lives(service) and (
+            service.health_url is None or HttpReady(service.health_url)()
+        )
+        shown = service.model_dump(exclude={"started", "health_url"})
+        services.append({**shown, "healthy": healthy})
     return {
         "runtime": state.runtime,
         "supervisor_pid": state.supervisor.pid,
@@ -165,6 +158,13 @@ def stack_status(state: StackState) -> dict[str, Any]:
         "services": services,
         "spend": _spend(ports),
     }
+
+
+def _lives(service: ServiceRecord) -> bool:
+    if service.pid is None or service.started is None:
+        # Of a container the lab knows what its supervisor sees.
+        return service.state == "running"
+    return is_same(service.pid, service.started)
 
 
 def _spend(config: StackConfig) -> dict[str, Any] | None:

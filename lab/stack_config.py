@@ -9,7 +9,7 @@ from lab.ports import Ports
 
 APP_ID = "workflow-app"
 NAMESPACE = "default"
-RuntimeName = Literal["embedded"]
+RuntimeName = Literal["embedded", "dapr", "compose"]
 
 
 class StackConfig(BaseModel):
@@ -18,6 +18,8 @@ class StackConfig(BaseModel):
     Attributes:
         directory: where its data, logs and state are kept.
         components: folder of Dapr component files that the sidecar reads.
+        dapr_bin: folder of Dapr's programs; None: they are looked for.
+        profile: the version of Dapr that runs, or is behaved like.
         ttft_s: time to first token of the fake LLM, seconds.
         workflows: how many run at once at most; None: nobody knows, the services' own limits hold.
         output_tokens: length of an answer of the fake LLM; None: its own default.
@@ -35,6 +37,7 @@ class StackConfig(BaseModel):
     components: Path
     ports: Ports = Ports()
     runtime: RuntimeName = "embedded"
+    dapr_bin: Path | None = None
     profile: str = "1.16.1"
     budget_mode: Literal["observe", "cap"] = "cap"
     cap_usd: str | None = None

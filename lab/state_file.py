@@ -33,8 +33,9 @@ class ServiceRecord(BaseModel):
     """A service of the stack, as it was last seen by its supervisor.
 
     Attributes:
-        pid: None while it is down.
-        started: as `guardian.start_time` says; None while it is down.
+        pid: None while it is down, and of a container.
+        started: as `guardian.start_time` says; None where there is no pid.
+        health_url: answers below 400 when it is well; None: there is no such address.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +46,7 @@ class ServiceRecord(BaseModel):
     state: str
     address: str
     log: str
+    health_url: str | None = None
 
 
 class StackState(BaseModel):

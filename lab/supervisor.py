@@ -25,12 +25,10 @@ from lab.guardian import start_time
 from lab.ports import require_free
 from lab.processes import Nursery
 from lab.runtimes import Runtime, make_runtime
-from lab.services import ServiceSpec
 from lab.stack import Stack
 from lab.stack_config import StackConfig
 from lab.state_file import (
     ProcessRecord,
-    ServiceRecord,
     StackState,
     exclusive,
     note_end,
@@ -77,24 +75,12 @@ class Supervisor:
     def state(self) -> StackState:
         """Return what runs at the moment."""
         pid = os.getpid()
-        records = tuple(self._record(spec) for spec in list(self.stack.specs.values()))
         supervisor = ProcessRecord(pid=pid, started=start_time(pid) or 0.0)
         return StackState(
             supervisor=supervisor,
             config=self.stack.config,
-            services=records,
+            services=self.stack.records(),
             runtime=self.runtime_label,
-        )
-
-    def _record(self, spec: ServiceSpec) -> ServiceRecord:
-        child = self.stack.children.get(spec.name)
-        return ServiceRecord(
-            name=spec.name,
-            pid=child.pid if child else None,
-            started=child.started if child else None,
-            state=self.stack.states[spec.name],
-            address=spec.address,
-            log=str(self.stack.config.logs / f"{spec.name}.log"),
         )
 
     def save(self) -> None:
@@ -129,10 +115,10 @@ def supervise(
     with exclusive(config.directory) as held:
         if not held:
             raise StackRunningError(describe_running(config.directory))
-        require_free(config.ports)
+        require_free(config.ports, runtime.ports)
         fresh_folders(config.directory)
         with Nursery() as nursery:
-            stack = Stack(config, runtime, nursery)
+            stack = runtime.stack(config, nursery)
             supervisor = Supervisor(stack, Waiter(stopped, stack.alive, say))
             stack.on_change = supervisor.save
             try:
@@ -148,7 +134,7 @@ def supervise(
 def _run(supervisor: Supervisor, on_ready: Callable[[StackState], None]) -> None:
     stack, waiter = supervisor.stack, supervisor.waiter
     stack.start(waiter)
-    supervisor.runtime_label = stack.runtime.label(stack.config)
+    supervisor.runtime_label = stack.label()
     supervisor.save()
     with ControlServer(stack.config.ports.control, supervisor):
         on_ready(supervisor.state())
@@ -198,7 +184,7 @@ def main() -> None:
             os.close(report)
 
         try:
-            runtime = make_runtime(config.runtime)
+            runtime = make_runtime(config.runtime, config.dapr_bin)
             supervise(config, runtime, stopped, say=lambda t: tell({"say": t}), on_ready=ready)
         except LabError as error:
             tell({"error": str(error)})

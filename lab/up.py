@@ -22,7 +22,8 @@ def run_up(
     """Start the stack; return when it has ended, or with `detach` when it is ready."""
     options = parse_up_options(chosen, ports)
     usable_runs_dir()
-    config = options.config(stack_dir())
+    runtime = make_runtime(options.runtime, options.dapr_bin)
+    config = options.config(stack_dir(), runtime.profile(options.profile))
     with Progress(make_console(), ("up",)) as progress:
 
         def say(text: str) -> None:
@@ -36,7 +37,7 @@ def run_up(
             ready(start_detached(config, say))
             return 0
         with stop_on_signals() as stopped:
-            supervise(config, make_runtime(config.runtime), stopped, say=say, on_ready=ready)
+            supervise(config, runtime, stopped, say=say, on_ready=ready)
     if not as_json:
         print_lines("the stack is down")
     return 0

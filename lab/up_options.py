@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from random import SystemRandom
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from lab.errors import UsageError
 from lab.expectation import KNOWN_PROFILES
 from lab.money import parse_usd
 from lab.paths import COMPONENTS
-from lab.ports import Ports, flag_of
-from lab.stack_config import StackConfig
+from lab.ports import Ports, flag_of, with_free_inner
+from lab.stack_config import RuntimeName, StackConfig
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
@@ -23,7 +24,9 @@ class UpOptions(BaseModel):
 
     budget: Literal["observe", "cap"] = "observe"
     cap: str | None = None
-    profile: str = "1.16.1"
+    runtime: RuntimeName = "embedded"
+    dapr_bin: Path | None = None
+    profile: str | None = None
     call_s: float = Field(2.0, ge=0, le=600)
     ports: dict[str, Port] = Field(default_factory=dict)
 
@@ -38,18 +41,20 @@ class UpOptions(BaseModel):
 
     @field_validator("profile")
     @classmethod
-    def _is_known(cls, value: str) -> str:
-        if value not in KNOWN_PROFILES:
+    def _is_known(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("runtime") == "embedded" and value not in (None, *KNOWN_PROFILES):
             raise ValueError(f"must be one of {', '.join(KNOWN_PROFILES)}")
         return value
 
-    def config(self, directory: Path) -> StackConfig:
-        """Return the stack that was asked for."""
+    def config(self, directory: Path, profile: str) -> StackConfig:
+        """Return the stack that was asked for, of the version that its runtime is of."""
         return StackConfig(
             directory=directory,
             components=COMPONENTS,
-            ports=Ports(**self.ports),
-            profile=self.profile,
+            ports=with_free_inner(Ports(**self.ports), SystemRandom()),
+            runtime=self.runtime,
+            dapr_bin=self.dapr_bin,
+            profile=profile,
             budget_mode=self.budget,
             cap_usd=self.cap,
             ttft_s=self.call_s,

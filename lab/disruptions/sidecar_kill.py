@@ -27,8 +27,7 @@ class SidecarKill:
     ) -> DisruptionRecord:
         """Kill, wait for the TTL and the rest of the outage, restart, wait until ready."""
         timeout_s = require_ttl(self.kind, ttl_s) + EXPIRY_MARGIN_S
-        began = now_unix_ms()
-        stack.kill("sidecar")
+        began = stack.kill("sidecar")
         try:
             port = stack.config.ports.state_redis
             gone = wait_until_expired(port, waiter, timeout_s=timeout_s)

