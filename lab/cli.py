@@ -109,6 +109,8 @@ def down(*, json: Json = False) -> int:
         print_lines("the stack is down")
     elif report.leftovers:
         print_lines(f"ended what a crash had left: pids {', '.join(map(str, report.leftovers))}")
+    elif report.project:
+        print_lines(f"ended what a crash had left: containers of project {report.project}")
     else:
         print_lines("nothing was running")
     return _OK

@@ -1,21 +1,26 @@
 """Ends every recorded process group when its supervisor is gone, however it went.
 
 Run as `python -m lab.guardian <fd>`: reads JSON lines from a pipe whose only write end is in the
-supervisor. `{"pid", "started"}` records a group leader, `{"pid"}` alone forgets it. At the pipe's
-end it kills what is still recorded and exits. It never kills a pid that was given to another
-process since.
+supervisor. `{"pid", "started"}` records a group leader, `{"pid"}` alone forgets it; `{"undo"}` a
+command line that takes away what is no process of ours, `{"undone"}` forgets it. At the pipe's end
+it kills what is still recorded, runs the command lines that are left, and exits. It never kills a
+pid that was given to another process since.
 """
 
 import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 # Far below the time in which a system gives a pid away again.
 _SAME_START_S = 0.05
+UNDO_TIMEOUT_S = 60.0
 
 
 def start_time(pid: int) -> float | None:
@@ -72,18 +77,51 @@ def kill_recorded(leaders: Mapping[int, float], *, orphans: bool) -> list[int]:
     return killed
 
 
-def follow(lines: Iterable[str]) -> dict[int, float]:
+@dataclass(slots=True)
+class Recorded:
+    """What has to go when the supervisor is gone.
+
+    Attributes:
+        leaders: of process groups: pid to start time.
+        undo: command lines.
+    """
+
+    leaders: dict[int, float] = field(default_factory=dict)
+    undo: list[list[str]] = field(default_factory=list)
+
+    def apply(self, entry: Mapping[str, Any]) -> None:
+        """Take in one line of the supervisor's."""
+        if "undo" in entry:
+            self.undo.append(entry["undo"])
+        elif "undone" in entry:
+            self.undo.remove(entry["undone"])
+        elif "started" in entry:
+            self.leaders[int(entry["pid"])] = float(entry["started"])
+        else:
+            self.leaders.pop(int(entry["pid"]), None)
+
+
+def follow(lines: Iterable[str]) -> Recorded:
     """Apply the supervisor's lines until they end; return what is still recorded."""
-    leaders: dict[int, float] = {}
+    recorded = Recorded()
     for line in lines:
         # The last line may be cut when the supervisor dies while it writes.
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            entry = json.loads(line)
-            if "started" in entry:
-                leaders[int(entry["pid"])] = float(entry["started"])
-            else:
-                leaders.pop(int(entry["pid"]), None)
-    return leaders
+            recorded.apply(json.loads(line))
+    return recorded
+
+
+def run_quietly(command: list[str]) -> None:
+    """Run a command line to its end; nobody is there to hear of a failure."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(  # noqa: S603  # the supervisor's own
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=UNDO_TIMEOUT_S,
+            check=False,
+        )
 
 
 def main() -> None:
@@ -91,7 +129,10 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     with os.fdopen(int(sys.argv[1]), encoding="utf-8") as pipe:
-        kill_recorded(follow(pipe), orphans=True)
+        recorded = follow(pipe)
+    kill_recorded(recorded.leaders, orphans=True)
+    for command in recorded.undo:
+        run_quietly(command)
 
 
 if __name__ == "__main__":

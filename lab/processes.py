@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Self
 
 from lab.clock import now_unix_ms
-from lab.guardian import kill_group, start_time
+from lab.guardian import UNDO_TIMEOUT_S, kill_group, start_time
 from lab.paths import ROOT
 
 # The shell waits for a line that only comes once the guardian knows its pid; when the lab dies
 # before, the pipe ends and the program is never run.
 _GATE = 'read -r go && exec "$@" </dev/null'
+_GUARDIAN_ENDS_S = 10.0
 
 
 def tail_of(log: Path, lines: int = 20) -> str:
@@ -66,6 +67,7 @@ class Nursery:
     _guardian: subprocess.Popen[bytes] | None = None
     _pipe: int = -1
     _leaders: dict[int, float] = field(default_factory=dict)
+    _undo: list[list[str]] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __enter__(self) -> Self:
@@ -79,7 +81,7 @@ class Nursery:
             os.close(self._pipe)
             self._pipe = -1
         if self._guardian is not None:
-            self._guardian.wait(10)
+            self._guardian.wait(_GUARDIAN_ENDS_S + UNDO_TIMEOUT_S * len(self._undo))
 
     def spawn(
         self, name: str, command: Sequence[str], *, env: Mapping[str, str], log: Path
@@ -120,6 +122,18 @@ class Nursery:
         self._forget(child.pid)
         return code
 
+    def undo_at_end(self, command: list[str]) -> None:
+        """Have the guardian run a command line when the lab is gone, until it is forgotten."""
+        with self._lock:
+            self._undo.append(command)
+            self._tell({"undo": command})
+
+    def forget_undo(self, command: list[str]) -> None:
+        """Forget a command line: it was run, or there is nothing to undo."""
+        with self._lock:
+            self._undo.remove(command)
+            self._tell({"undone": command})
+
     def ensure_guarded(self) -> None:
         """Start the guardian again, with all that it has to know, when it was killed."""
         with self._lock:
@@ -144,6 +158,8 @@ class Nursery:
         with self._lock:
             for pid, started in self._leaders.items():
                 self._tell({"pid": pid, "started": started})
+            for command in self._undo:
+                self._tell({"undo": command})
 
     def _record(self, pid: int, started: float) -> None:
         with self._lock:
@@ -155,7 +171,7 @@ class Nursery:
             self._leaders.pop(pid, None)
             self._tell({"pid": pid})
 
-    def _tell(self, entry: Mapping[str, float]) -> None:
+    def _tell(self, entry: Mapping[str, object]) -> None:
         try:
             os.write(self._pipe, json.dumps(entry).encode() + b"\n")
         except BrokenPipeError:

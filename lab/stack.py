@@ -29,14 +29,12 @@ _SETTING_PREFIXES = (
 
 
 class Stack(Protocol):
-    """The services of one configuration.
-
-    Attributes:
-        on_change: called after each change of a service's process or state.
-    """
+    """The services of one configuration."""
 
     config: StackConfig
-    on_change: Callable[[], None]
+
+    def notify(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each change of a service from now on."""
 
     def start(self, waiter: Waiter) -> None:
         """Start everything and wait until all of it is ready.

@@ -19,11 +19,14 @@ from lab.disruptions import DISRUPTIONS
 from lab.errors import CannotRunError, NoStackError, StoppedError
 from lab.guardian import is_same, kill_recorded
 from lab.paths import ROOT
+from lab.runtimes.compose import clear_leftovers
 from lab.services import HttpReady
 from lab.stack_config import StackConfig
 from lab.state_file import ServiceRecord, StackState, is_locked, read_end, read_state, remove_state
 
 _DOWN_GRACE_S = 8.0
+# Their logs are kept first, one client start each.
+_CONTAINERS_DOWN_GRACE_S = 60.0
 # Killing, scanning and answering, beside what a disruption waits for.
 _DISRUPT_MARGIN_S = 30.0
 
@@ -35,10 +38,12 @@ class DownReport:
     Attributes:
         stopped: a supervisor was running.
         leftovers: pids of services that a crash had left behind, ended too.
+        project: name of the containers' project that a crash had left behind, ended too.
     """
 
     stopped: bool
-    leftovers: tuple[int, ...]
+    leftovers: tuple[int, ...] = ()
+    project: str | None = None
 
 
 def start_detached(config: StackConfig, say: Callable[[str], None]) -> StackState:
@@ -87,12 +92,15 @@ def take_down(directory: Path) -> DownReport:
         _end_supervisor(directory)
         state = read_state(directory) or state
     leftovers: list[int] = []
+    project: str | None = None
     if state is not None:
         recorded = state.leaders()
         leftovers = kill_recorded(recorded, orphans=False)
         _await(lambda: not any(is_same(p, s) for p, s in recorded.items()), _DOWN_GRACE_S)
+        if state.config.runtime == "compose":
+            project = clear_leftovers(state.config)
     remove_state(directory)
-    return DownReport(stopped, () if stopped else tuple(leftovers))
+    return DownReport(stopped) if stopped else DownReport(stopped, tuple(leftovers), project)
 
 
 def _end_supervisor(directory: Path) -> None:
@@ -102,11 +110,13 @@ def _end_supervisor(directory: Path) -> None:
     if state is None:
         raise CannotRunError("a stack is being started or stopped; try again in a moment")
     supervisor = state.supervisor
+    in_containers = state.config.runtime == "compose"
+    grace_s = _CONTAINERS_DOWN_GRACE_S if in_containers else _DOWN_GRACE_S
     for number in (signal.SIGTERM, signal.SIGKILL):
         if is_same(supervisor.pid, supervisor.started):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(supervisor.pid, number)
-        if _await(lambda: not is_locked(directory), _DOWN_GRACE_S):
+        if _await(lambda: not is_locked(directory), grace_s):
             return
     raise CannotRunError(f"the supervisor (pid {supervisor.pid}) does not end")
 

@@ -120,7 +120,7 @@ def supervise(
         with Nursery() as nursery:
             stack = runtime.stack(config, nursery)
             supervisor = Supervisor(stack, Waiter(stopped, stack.alive, say))
-            stack.on_change = supervisor.save
+            stack.notify(supervisor.save)
             try:
                 _run(supervisor, on_ready)
             except CannotRunError as error:

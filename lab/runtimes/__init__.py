@@ -5,8 +5,10 @@ from pathlib import Path
 from lab.errors import UsageError
 from lab.redis_binary import default_redis
 from lab.runtimes.base import Runtime
+from lab.runtimes.compose import ComposeRuntime
 from lab.runtimes.dapr import DaprRuntime
 from lab.runtimes.dapr_binaries import find_dapr
+from lab.runtimes.docker_compose import find_docker
 from lab.runtimes.embedded import EmbeddedRuntime
 from lab.stack_config import RuntimeName
 
@@ -30,7 +32,7 @@ def make_runtime(name: RuntimeName, dapr_bin: Path | None = None) -> Runtime:
         case "dapr":
             return DaprRuntime(find_dapr(dapr_bin), default_redis())
         case "compose":
-            raise UsageError(["--runtime compose: not there yet"])
+            return ComposeRuntime(find_docker())
 
 
-__all__ = ["DaprRuntime", "EmbeddedRuntime", "Runtime", "make_runtime"]
+__all__ = ["ComposeRuntime", "DaprRuntime", "EmbeddedRuntime", "Runtime", "make_runtime"]

@@ -26,23 +26,26 @@ class ProcessStack:
 
     Attributes:
         services: in the order in which they are started and shown.
-        on_change: called after each change of a service's process or state.
         ask_engine: tells what runs.
     """
 
     config: StackConfig
     services: Sequence[ServiceSpec]
     nursery: Nursery
-    on_change: Callable[[], None] = field(default=lambda: None)
     ask_engine: Callable[[StackConfig], str] = engine_label
     _specs: dict[str, ServiceSpec] = field(init=False)
     _children: dict[str, Child] = field(default_factory=dict)
     _states: dict[str, ServiceState] = field(init=False)
+    _changed: Callable[[], None] = field(default=lambda: None)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
         self._specs = {spec.name: spec for spec in self.services}
         self._states = dict.fromkeys(self._specs, "waiting")
+
+    def notify(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each change of a service from now on."""
+        self._changed = listener
 
     def start(self, waiter: Waiter) -> None:
         """Start everything and wait until all of it is ready.
@@ -67,7 +70,7 @@ class ProcessStack:
             self._states[name] = "down"
             killed = now_unix_ms()
             self.nursery.end(self._children.pop(name), grace_s=0)
-        self.on_change()
+        self._changed()
         return killed
 
     def stop(self) -> None:
@@ -77,7 +80,7 @@ class ProcessStack:
             others = [name for name in self._children if name not in _STORE_NAMES]
             for wave in (others, stores):
                 self._stop_all(wave)
-        self.on_change()
+        self._changed()
 
     def alive(self) -> None:
         """Raise `ServiceFailedError` when a service ended that should run."""
@@ -128,7 +131,7 @@ class ProcessStack:
                 log=self.config.logs / f"{spec.name}.log",
             )
             self._states[spec.name] = "starting"
-        self.on_change()
+        self._changed()
 
     def _await_one_of(self, names: list[str], waiter: Waiter) -> None:
         def any_ready() -> bool:
@@ -144,7 +147,7 @@ class ProcessStack:
         longest_s = max(self._specs[name].ready_timeout_s for name in names)
         what = f"{', '.join(names)} to be ready"
         waiter.until(any_ready, what, timeout_s=longest_s + READY_MARGIN_S)
-        self.on_change()
+        self._changed()
 
     def _require_in_time(self, name: str) -> None:
         timeout_s = self._specs[name].ready_timeout_s

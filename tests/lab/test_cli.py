@@ -75,7 +75,7 @@ def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
     """`down` is idempotent, and says in JSON what it found."""
     done = runaway(tmp_path, "down", "--json")
     assert done.returncode == 0
-    assert json.loads(done.stdout) == {"stopped": False, "leftovers": []}
+    assert json.loads(done.stdout) == {"stopped": False, "leftovers": [], "project": None}
 
 
 def test_report_renders_a_kept_run_again(tmp_path: Path) -> None:
