@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,9 @@ from lab.errors import LabError
 from lab.paths import COMPONENTS, stack_dir
 from lab.ports import OFFERED, Ports, flag_of, holder_of, is_free
 from lab.redis_binary import default_redis
+from lab.runtimes import make_runtime
+from lab.runtimes.dapr_binaries import PROGRAMS, find_dapr
+from lab.runtimes.docker_compose import compose_version, engine_version
 from lab.state_file import is_locked
 from lab.versions import installed_versions
 
@@ -34,14 +37,9 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at everything."""
-    return [
-        _python(),
-        *_packages(),
-        _redis(),
-        _components(),
-        *_ports(),
-        *_optional_runtimes(),
-    ]
+    needed = [_python(), *_packages(), _redis(), _components()]
+    lacks = [finding.name for finding in needed if finding.level == "missing"]
+    return [*needed, *_ports(), *_runtimes(lacks)]
 
 
 def _python() -> Finding:
@@ -64,8 +62,7 @@ def _redis() -> Finding:
     try:
         found = default_redis()
     except LabError as error:
-        first, _, rest = str(error).partition("\n")
-        return Finding("redis", "missing", first, rest)
+        return Finding("redis", "missing", *_first_and_rest(error))
     return Finding("redis", "ok", f"{found.label}, {found.path}")
 
 
@@ -92,11 +89,57 @@ def _ports() -> Iterator[Finding]:
         yield Finding(f"port {port}", "note", f"{name}: taken by {holder_of(port)}", step)
 
 
-def _optional_runtimes() -> Iterator[Finding]:
-    tools = {
-        "daprd": "real Dapr processes; `dapr init --slim` installs them",
-        "docker": "containers; see docs.docker.com",
-    }
-    for name, what in tools.items():
-        path = shutil.which(name)
-        yield Finding(name, "ok" if path else "note", path or f"not on PATH (only for {what})")
+def _runtimes(embedded_lacks: Sequence[str]) -> Iterator[Finding]:
+    """Say of each runtime whether it can be used, and the next command on the way to it."""
+    if embedded_lacks:
+        detail = f"lacks {', '.join(embedded_lacks)}"
+        yield Finding("runtime embedded", "missing", detail, "mend what is missing above")
+    else:
+        yield Finding("runtime embedded", "ok", "ready", "./runaway reproduce")
+    yield _dapr()
+    yield from _compose()
+
+
+def _dapr() -> Finding:
+    try:
+        found = find_dapr(None)
+    except LabError as error:
+        return Finding("runtime dapr", "note", *_first_and_rest(error))
+    detail = f"ready: {', '.join(PROGRAMS)} {found.version} in {found.folder}"
+    return Finding("runtime dapr", "ok", detail, "./runaway reproduce --runtime dapr")
+
+
+def _compose() -> Iterator[Finding]:
+    client = shutil.which("docker")
+    yield Finding("docker client", "ok" if client else "note", client or "not on PATH")
+    if client is None:
+        step = "install Docker with its compose plugin (docs.docker.com)"
+        yield Finding("runtime compose", "note", "needs docker", step)
+        return
+    engine = _asked("docker engine", engine_version, client)
+    plugin = _asked("docker compose", compose_version, client)
+    yield from (engine, plugin)
+    if engine.level == plugin.level == "ok":
+        yield _images()
+    else:
+        yield Finding("runtime compose", "note", "needs what docker lacks above")
+
+
+def _asked(name: str, ask: Callable[[str], str], client: str) -> Finding:
+    try:
+        return Finding(name, "ok", ask(client))
+    except LabError as error:
+        return Finding(name, "note", *_first_and_rest(error))
+
+
+def _images() -> Finding:
+    try:
+        make_runtime("compose").profile(None)
+    except LabError as error:
+        return Finding("runtime compose", "note", *_first_and_rest(error))
+    return Finding("runtime compose", "ok", "ready", "./runaway reproduce --runtime compose")
+
+
+def _first_and_rest(error: LabError) -> tuple[str, str]:
+    first, _, rest = str(error).partition("\n")
+    return first, rest

@@ -167,7 +167,7 @@ class ComposeStack:
             self._states = dict.fromkeys(self._services, "starting")
             command = self.project.command(
                 *("up", "--detach", "--wait", "--wait-timeout", str(_UP_TIMEOUT_S)),
-                *("--no-build", "--pull", "never", "--quiet-pull"),
+                *("--no-build", "--pull", "never"),
             )
             log = self.config.logs / _UP_LOG
             self._up = self.nursery.spawn("compose", command, env=self.project.env, log=log)

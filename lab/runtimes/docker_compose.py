@@ -159,16 +159,27 @@ def find_docker() -> Docker:
         raise DockerError(
             "no docker client on PATH: install Docker with its compose plugin (docs.docker.com)"
         )
+    compose = compose_version(program)
+    return Docker(program, engine_version(program), compose)
+
+
+def compose_version(program: str) -> str:
+    """Return the version of the compose plugin.
+
+    Raises:
+        DockerError: there is none, or it is too old.
+    """
     try:
-        compose = ask([program, "compose", "version", "--short"]).strip().removeprefix("v")
-    except DockerError as error:
+        text = ask([program, "compose", "version", "--short"]).strip().removeprefix("v")
+    except DockerError:
         raise DockerError(
             "docker has no compose plugin (`docker compose version` fails): install "
-            f"docker-compose-plugin, version 2 or newer\n{error}"
+            "docker-compose-plugin, version 2 or newer"
         ) from None
-    if not compose.split(".")[0].isdecimal() or int(compose.split(".")[0]) < _OLDEST_COMPOSE:
-        raise DockerError(f"docker compose is {compose}; version 2 or newer is needed")
-    return Docker(program, engine_version(program), compose)
+    major = text.partition(".")[0]
+    if not major.isdecimal() or int(major) < _OLDEST_COMPOSE:
+        raise DockerError(f"docker compose is {text!r}: install version 2 or newer")
+    return text
 
 
 def engine_version(program: str) -> str:
