@@ -33,10 +33,8 @@ class RedisAndSidecarKill:
     ) -> DisruptionRecord:
         """Kill both, wait, start the store and then the sidecar."""
         del ttl_s
-        began = now_unix_ms()
-        stack.kill("sidecar")
-        stack.kill("state_redis")
-        gone = now_unix_ms()
+        began = stack.kill("sidecar")
+        gone = stack.kill("state_redis")
         try:
             away_s = OUTAGE_S if outage_s is None else outage_s
             waiter.watch_for(away_s, "Redis and the sidecar are away")

@@ -40,8 +40,7 @@ class SidecarRestart:
                 f"{error}: a workflow that goes on writes its state anew, so its calls must take "
                 "longer than the TTL"
             ) from error
-        began = now_unix_ms()
-        stack.kill("sidecar")
+        began = stack.kill("sidecar")
         try:
             waiter.watch_for(outage_s or 0, "the sidecar is away")
         finally:
