@@ -53,7 +53,8 @@ class UpOptions(BaseModel):
             components=COMPONENTS,
             ports=with_free_inner(Ports(**self.ports), SystemRandom()),
             runtime=self.runtime,
-            dapr_bin=self.dapr_bin,
+            # The background form works from the project's root.
+            dapr_bin=self.dapr_bin and self.dapr_bin.absolute(),
             profile=profile,
             budget_mode=self.budget,
             cap_usd=self.cap,

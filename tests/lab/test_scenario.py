@@ -22,6 +22,13 @@ def test_every_preset_is_valid(name: str) -> None:
     assert load_scenario(name, {}, {}).name == name
 
 
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_asks_for_no_version(name: str) -> None:
+    """Presets run on whatever version of Dapr there is; only a user's own choice is a demand."""
+    assert load_scenario(name, {}, {}).asked_profile is None
+    assert load_scenario(name, {"profile": "1.18.3"}, FLAGS).asked_profile == "1.18.3"
+
+
 def test_three_wrong_fields_are_all_named(tmp_path: Path) -> None:
     """A file with three wrong fields is refused with one line for each."""
     path = tmp_path / "mine.yaml"
