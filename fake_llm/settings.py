@@ -22,7 +22,9 @@ class FakeLlmSettings(BaseSettings):
         seed: Answers are a function of (seed, request).
     """
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(default=8001, ge=1, le=65535)

@@ -1,0 +1,150 @@
+#!/bin/sh
+# The incident on Docker, step by step as in its public reproduction: start the workflow `hello`,
+# kill Redis and the sidecar together, wait ten seconds, start both, and count what runs again.
+#
+#   DAPR_VERSION=1.16.2 OBSERVE_S=30 ./reproduce_issue.sh
+#
+# Exit code: 0 REPRODUCED (activities are executed without end), 1 NOT REPRODUCED (once more, then
+# no more), 2 it could not run or can't tell. It takes down what it started, whatever happens.
+set -eu
+cd "$(dirname "$0")"
+
+OUTAGE_S=10
+OBSERVE_S=${OBSERVE_S:-30}
+# The longest wait for the stack, for the workflow, and for the app to find its sidecar again.
+PATIENCE_S=120
+# The last part of the window, in which a runaway must still go on.
+TAIL_S=10
+INSTANCE=hello-$(date +%s)-$$
+
+say() { printf '%s  %s\n' "$(date +%T)" "$*"; }
+
+cannot() {
+  printf 'UNKNOWN: %s\n' "$*" >&2
+  exit 2
+}
+
+if docker compose version >/dev/null 2>&1; then
+  compose() { docker compose "$@"; }
+elif docker-compose version --short 2>/dev/null | grep -q '^v\{0,1\}2'; then
+  compose() { docker-compose "$@"; }
+else
+  cannot "this needs Docker with Compose v2, as \`docker compose\` or \`docker-compose\`"
+fi
+command -v curl >/dev/null || cannot "this needs curl"
+case $OBSERVE_S in
+  *[!0-9]* | '') cannot "OBSERVE_S=$OBSERVE_S: give whole seconds" ;;
+esac
+[ "$OBSERVE_S" -ge $((2 * TAIL_S)) ] || cannot "OBSERVE_S=$OBSERVE_S: give at least $((2 * TAIL_S))"
+
+get() { curl --noproxy '*' -fsS -m 5 "$@"; }
+address() { printf 'http://%s' "$(compose port "$1" "$2")"; }
+
+# Call a command until it succeeds; $1: what is waited for.
+wait_until() {
+  what=$1
+  shift
+  deadline=$(($(date +%s) + PATIENCE_S))
+  until "$@"; do
+    [ "$(date +%s)" -lt "$deadline" ] || cannot "waited $PATIENCE_S s for $what"
+    sleep 0.3
+  done
+}
+
+# Print one line `<task id> <ended, unix ms>` for each execution of the workflow's activities that
+# ended after the cursor $1.
+executions() {
+  get "$app/executions?after=$1&limit=10000" | tr '{' '\n' |
+    sed -n "s/.*\"ended_unix_ms\":\([0-9]*\),\"instance\":\"$INSTANCE\".*\"task_id\":\"\{0,1\}\([0-9]*\).*/\2 \1/p"
+}
+
+cursor() { get "$app/executions?after=0&limit=10000" | sed 's/.*"next":\([0-9]*\).*/\1/'; }
+# Print the first field named $1 of /spend, which is the total's.
+spent() {
+  get "$fake_llm/spend" | tr ',' '\n' | sed -n "s/.*\"$1\":\"\{0,1\}\([0-9.]*\).*/\1/p" |
+    head -n 1
+}
+
+first_round_is_over() { [ "$(executions 0 | wc -l)" -ge 3 ]; }
+calls_are_in_flight() { get "$app/workflows/$INSTANCE" | grep -q '"in_flight":[1-9]'; }
+something_ran_again() { [ -n "$(executions "$before")" ]; }
+
+end() {
+  code=$?
+  trap - EXIT HUP INT TERM
+  say "taking everything down"
+  compose down --volumes --remove-orphans >"$log" 2>&1 || cat "$log" >&2
+  rm -f "$log"
+  exit "$code"
+}
+
+[ -z "$(compose ps --all --quiet)" ] ||
+  cannot "a stack of this project is there already: end it with \`docker compose down --volumes\`"
+log=$(mktemp)
+trap end EXIT
+trap 'exit 2' HUP INT TERM
+
+say "building the image"
+compose build --quiet || cannot "the image can't be built: see the lines above"
+say "bringing the stack up (Dapr ${DAPR_VERSION:-1.16.1})"
+compose up --detach --quiet-pull --wait --wait-timeout "$PATIENCE_S" >"$log" 2>&1 || {
+  tail -n 3 "$log" >&2
+  compose logs --tail 5 >&2
+  cannot "the stack did not come up: see the lines above"
+}
+app=$(address fastapi 8999)
+fake_llm=$(address fake-llm 8001)
+sidecar=$(address dapr 3500)
+version=$(get "$sidecar/v1.0/metadata" | sed 's/.*"runtimeVersion": *"\([^"]*\)".*/\1/')
+say "the sidecar says that it is: $version"
+
+say "starting workflow $INSTANCE: 10 rounds of 3 parallel LLM calls"
+get -X POST "$app/workflow/hello" -H 'content-type: application/json' \
+  -d "{\"instance_id\": \"$INSTANCE\"}" >/dev/null || cannot "the workflow did not start"
+wait_until "the workflow's first round" first_round_is_over
+wait_until "calls in flight" calls_are_in_flight
+
+say "killing redis and dapr with calls in flight"
+compose kill redis dapr >/dev/null 2>&1
+say "waiting $OUTAGE_S s"
+sleep "$OUTAGE_S"
+before=$(cursor)
+calls_before=$(spent calls)
+say "until here: $calls_before paid calls, \$$(spent usd)"
+
+say "starting both again"
+compose start redis dapr >/dev/null 2>&1 || cannot "redis and dapr did not start again"
+wait_until "an activity to run again: was none in flight at the kill?" something_ran_again
+say "an activity has run again; watching for $OBSERVE_S s"
+sleep "$OBSERVE_S"
+
+now_ms=$(($(date +%s) * 1000))
+# Of each activity that ran again: how often in all, and in the last seconds.
+counts=$(executions "$before" | awk -v tail_from="$((now_ms - TAIL_S * 1000))" '
+  { all[$1]++; total++; if ($2 >= tail_from) late++ }
+  END {
+    for (id in all) {
+      again++
+      if (!least || all[id] < least) least = all[id]
+      if (all[id] > most) most = all[id]
+    }
+    print again + 0, total + 0, least + 0, most + 0, late + 0
+  }')
+read -r again total least most late <<COUNTS
+$counts
+COUNTS
+
+say "the last lines of the app and its sidecar:"
+compose logs --tail 3 fastapi dapr
+paid=$(($(spent calls) - calls_before))
+found="$again activities ran again, $total executions in all ($least to $most each), $late in the \
+last $TAIL_S s; $paid more paid calls, $(spent duplicate_calls) duplicates, \$$(spent usd) in all"
+
+if [ "$most" -ge 3 ] && [ "$late" -gt 0 ]; then
+  printf 'REPRODUCED on %s: %s\n' "$version" "$found"
+elif [ "$most" -eq 1 ] && [ "$late" -eq 0 ]; then
+  printf 'NOT REPRODUCED on %s: %s\n' "$version" "$found"
+  exit 1
+else
+  cannot "neither once nor without end on $version: $found"
+fi
