@@ -24,6 +24,11 @@ cannot() {
   exit 2
 }
 
+case $OBSERVE_S in
+  *[!0-9]* | '') cannot "OBSERVE_S=$OBSERVE_S: give whole seconds" ;;
+esac
+[ "$OBSERVE_S" -ge $((2 * TAIL_S)) ] || cannot "OBSERVE_S=$OBSERVE_S: give at least $((2 * TAIL_S))"
+
 if docker compose version >/dev/null 2>&1; then
   compose() { docker compose "$@"; }
 elif docker-compose version --short 2>/dev/null | grep -q '^v\{0,1\}2'; then
@@ -32,10 +37,6 @@ else
   cannot "this needs Docker with Compose v2, as \`docker compose\` or \`docker-compose\`"
 fi
 command -v curl >/dev/null || cannot "this needs curl"
-case $OBSERVE_S in
-  *[!0-9]* | '') cannot "OBSERVE_S=$OBSERVE_S: give whole seconds" ;;
-esac
-[ "$OBSERVE_S" -ge $((2 * TAIL_S)) ] || cannot "OBSERVE_S=$OBSERVE_S: give at least $((2 * TAIL_S))"
 
 get() { curl --noproxy '*' -fsS -m 5 "$@"; }
 address() { printf 'http://%s' "$(compose port "$1" "$2")"; }
@@ -51,20 +52,25 @@ wait_until() {
   done
 }
 
-# Print one line `<task id> <ended, unix ms>` for each execution of the workflow's activities that
-# ended after the cursor $1.
+# Print the first field named $1 of the JSON that comes in.
+field() { tr '{,}' '\n\n\n' | sed -n "s/^ *\"$1\": *\"\{0,1\}\([^\"]*\).*/\1/p" | head -n 1; }
+
+# Print `<task id> <end, unix ms>` of each execution of the workflow's activities that ended after
+# the cursor $1.
 executions() {
-  get "$app/executions?after=$1&limit=10000" | tr '{' '\n' |
-    sed -n "s/.*\"ended_unix_ms\":\([0-9]*\),\"instance\":\"$INSTANCE\".*\"task_id\":\"\{0,1\}\([0-9]*\).*/\2 \1/p"
+  get "$app/executions?after=$1&limit=10000" | tr '{' '\n' | awk -v instance="$INSTANCE" '
+    function field(name) {
+      if (!match($0, "\"" name "\": *\"?[^,\"}]*")) return ""
+      text = substr($0, RSTART, RLENGTH)
+      sub(/^[^:]*: *"?/, "", text)
+      return text
+    }
+    field("instance") == instance { print field("task_id"), field("ended_unix_ms") }'
 }
 
-cursor() { get "$app/executions?after=0&limit=10000" | sed 's/.*"next":\([0-9]*\).*/\1/'; }
-# Print the first field named $1 of /spend, which is the total's.
-spent() {
-  get "$fake_llm/spend" | tr ',' '\n' | sed -n "s/.*\"$1\":\"\{0,1\}\([0-9.]*\).*/\1/p" |
-    head -n 1
-}
-
+cursor() { get "$app/executions?after=0&limit=10000" | field next; }
+# The total's fields come first, those of its parts after it.
+spent() { get "$fake_llm/spend" | field "$1"; }
 first_round_is_over() { [ "$(executions 0 | wc -l)" -ge 3 ]; }
 calls_are_in_flight() { get "$app/workflows/$INSTANCE" | grep -q '"in_flight":[1-9]'; }
 something_ran_again() { [ -n "$(executions "$before")" ]; }
@@ -95,7 +101,7 @@ compose up --detach --quiet-pull --wait --wait-timeout "$PATIENCE_S" >"$log" 2>&
 app=$(address fastapi 8999)
 fake_llm=$(address fake-llm 8001)
 sidecar=$(address dapr 3500)
-version=$(get "$sidecar/v1.0/metadata" | sed 's/.*"runtimeVersion": *"\([^"]*\)".*/\1/')
+version=$(get "$sidecar/v1.0/metadata" | field runtimeVersion)
 say "the sidecar says that it is: $version"
 
 say "starting workflow $INSTANCE: 10 rounds of 3 parallel LLM calls"

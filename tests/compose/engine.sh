@@ -1,14 +1,19 @@
+# shellcheck shell=bash
 # A Docker engine of this test's own, in namespaces that take every process and mount of it along
-# when they end. It sets up no NAT and no firewall rule: what it changes outside of its folder is
-# one bridge and one group of cgroups, and stop_engine removes both. Sourced by run.sh.
+# when they end. It sets up no NAT and no firewall rule: what it changes outside of its folder are
+# bridges and one group of cgroups, and stop_engine removes them. Sourced by run.sh.
 
 CGROUP=/runaway-compose-test
 # Covered by a tmpfs where the engine looks: the machine's own settings and key, and a containerd
 # of the machine, which dockerd would take for its own.
 HIDDEN="/etc/docker /run/containerd"
 
+made=()
+
 start_engine() {
-  mkdir -p "$work/engine" $HIDDEN
+  bridges_before=$(bridges)
+  mkdir "$work/engine"
+  for each in $HIDDEN; do [ -d "$each" ] || { mkdir -p "$each" && made+=("$each"); }; done
   # shellcheck disable=SC2016 # the inner shell expands it
   setsid unshare --mount --pid --fork --kill-child --mount-proc \
     sh -c 'for each in $0; do mount -t tmpfs none "$each" || exit; done; exec "$@"' "$HIDDEN" \
@@ -40,10 +45,13 @@ stop_engine() {
       sleep 0.1
     done
   done
-  ip link delete "$COMPOSE_TEST_BRIDGE" 2>/dev/null || true
+  new_bridges | xargs -r -n 1 ip link delete
   cgroups | xargs -r rmdir
-  rmdir $HIDDEN 2>/dev/null || true
+  [ ${#made[@]} -eq 0 ] || rmdir "${made[@]}"
 }
+
+bridges() { ip -brief link show type bridge | awk '{ print $1 }' | sort; }
+new_bridges() { comm -13 <(printf '%s\n' "$bridges_before") <(bridges); }
 
 # Print the engine's cgroups, the innermost first.
 cgroups() { find /sys/fs/cgroup -depth -type d -path "*$CGROUP*"; }
@@ -52,6 +60,6 @@ cgroups() { find /sys/fs/cgroup -depth -type d -path "*$CGROUP*"; }
 left_of_engine() {
   [ -z "${engine:-}" ] || ps -o pid=,args= -p "$engine" || true
   grep -F "$work/" /proc/mounts || true
-  ip -brief link show "$COMPOSE_TEST_BRIDGE" 2>/dev/null || true
+  [ -z "${engine:-}" ] || new_bridges
   cgroups
 }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The images that can't be pulled where no registry can be reached. Sourced by run.sh.
 
 # Make a Debian with Python 3.11 and redis-server 7, and give it the names of the two images that
@@ -13,11 +14,11 @@ make_base() {
 
 import_base() {
   # The machine's own authorities, for a package index that only they vouch for.
-  cp /etc/ssl/certs/ca-certificates.crt "$work/base/etc/ssl/certs/"
-  tar -C "$work/base" --exclude=./var/cache/apt --exclude=./var/lib/apt/lists -c . |
-    docker import --change 'WORKDIR /data' - python:3.11-slim
-  docker tag python:3.11-slim redis:7-alpine
-  rm -rf "$work/base"
+  cp /etc/ssl/certs/ca-certificates.crt "$work/base/etc/ssl/certs/" &&
+    tar -C "$work/base" --exclude=./var/cache/apt --exclude=./var/lib/apt/lists -c . |
+    docker import --change 'WORKDIR /data' - python:3.11-slim &&
+    docker tag python:3.11-slim redis:7-alpine &&
+    rm -rf "$work/base"
 }
 
 # Write a pip.conf that reaches the index which the machine's own pip uses.
@@ -36,6 +37,6 @@ build_standins() {
   local version
   for version in "$@"; do
     DAPR_VERSION=$version docker compose --project-name standins --file tests/compose/standins.yaml \
-      build --quiet
+      build --quiet || return
   done
 }

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 LIMIT_S=480
-COMPOSE_PLUGIN=github.com/docker/compose/v2/cmd@v2.29.7
+COMPOSE_VERSION=v2.29.7
 VULNERABLE=1.16.1
 FIXED=1.16.2
 
@@ -67,7 +67,9 @@ install_packages() {
 
 install_plugin() {
   mkdir -p "$DOCKER_CONFIG/cli-plugins"
-  GOBIN=$work/bin go install "$COMPOSE_PLUGIN" 2>"$work/go.log" || {
+  GOBIN=$work/bin go install \
+    -ldflags "-X github.com/docker/compose/v2/internal.Version=$COMPOSE_VERSION" \
+    "github.com/docker/compose/v2/cmd@$COMPOSE_VERSION" 2>"$work/go.log" || {
     tail -n 5 "$work/go.log" >&2
     return 1
   }
@@ -91,8 +93,7 @@ choose_ports() {
 require_nothing_left() {
   local left
   left=$(docker ps --all --quiet && docker volume ls --quiet &&
-    docker network ls --quiet --filter type=custom &&
-    ip -brief link show "$COMPOSE_TEST_BRIDGE" 2>/dev/null || true)
+    docker network ls --quiet --filter type=custom && new_bridges)
   [ -z "$left" ] || fail "a stack left behind: $left"
 }
 
@@ -103,6 +104,18 @@ expect_verdict() {
   verdict=$(grep -F REPRODUCED "$work/verdict.log" || true)
   [ "$code" -eq "$2" ] || fail "reproduce_issue.sh ended with $code, not $2, on $1"
   [[ $verdict == "$3 on stand-in $1 "* ]] || fail "the verdict on $1 is: $verdict"
+  require_nothing_left
+}
+
+# The lab's own run of the compose file: one arm, small.
+expect_lab_verdict() {
+  ./runaway reproduce --runtime compose --profile "$VULNERABLE" --arm off --workflows 2 --observe 15 \
+    >"$work/lab.log" 2>&1 || {
+    cat "$work/lab.log" >&2
+    fail "./runaway reproduce --runtime compose"
+  }
+  cat "$work/lab.log"
+  grep -q "^REPRODUCED" "$work/lab.log" || fail "the lab did not say REPRODUCED"
   require_nothing_left
 }
 
@@ -127,4 +140,5 @@ step "build the image of the services" build_own
 step "build the stand-ins" build_standins "$VULNERABLE" "$FIXED"
 step "reproduce_issue.sh on a vulnerable version" expect_verdict "$VULNERABLE" 0 REPRODUCED
 step "reproduce_issue.sh on a fixed version" expect_verdict "$FIXED" 1 "NOT REPRODUCED"
+step "./runaway reproduce --runtime compose" expect_lab_verdict
 printf 'compose: passed in %d s\n' "$SECONDS"
