@@ -31,10 +31,11 @@ esac
 
 if docker compose version >/dev/null 2>&1; then
   compose() { docker compose "$@"; }
-elif docker-compose version --short 2>/dev/null | grep -q '^v\{0,1\}2'; then
-  compose() { docker-compose "$@"; }
 else
-  cannot "this needs Docker with Compose v2, as \`docker compose\` or \`docker-compose\`"
+  case $(docker-compose version --short 2>/dev/null || true) in
+    '' | 1.*) cannot "this needs Docker with Compose v2, as docker compose or docker-compose" ;;
+  esac
+  compose() { docker-compose "$@"; }
 fi
 command -v curl >/dev/null || cannot "this needs curl"
 
