@@ -1,9 +1,11 @@
 """Suspend, resume and events on the embedded engine."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
+from dapr.ext.workflow import DaprWorkflowClient
 
 from tests.workflow_app.stack import Stack, until
 
@@ -83,6 +85,18 @@ def test_a_no_ends_an_agent_early(house: Stack) -> None:
     output = house.until_status("rejected", "COMPLETED")["output"]
     assert (output["status"], output["steps"]) == ("rejected", 2)
     assert len(house.executions("rejected")) == 2
+
+
+def test_a_word_of_another_client_that_is_no_yes_or_no_does_not_count(house: Stack) -> None:
+    """The app refuses it, another client does not: the workflow goes on waiting."""
+    start(house, "mumbled", steps=2, approval_after=1)
+    host, _, port = house.parts["app"].env["WORKFLOW_APP_SIDECAR_ADDRESS"].rpartition(":")
+    with closing(DaprWorkflowClient(host=host, port=port)) as client:
+        for word in ("yes", {"approved": "no"}, None):
+            client.raise_workflow_event("mumbled", "approve", data=word)
+    assert steer(house, "mumbled", "events/approve", {"approved": False}) == (202, "raised")
+    assert house.until_status("mumbled", "COMPLETED")["output"]["status"] == "rejected"
+    assert len(house.executions("mumbled")) == 1
 
 
 def test_an_event_of_a_suspended_workflow_is_kept(house: Stack) -> None:
