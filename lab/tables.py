@@ -22,12 +22,14 @@ class Table:
     Attributes:
         words: how many of the first columns hold words; the others hold numbers.
         note: what was left out; empty when nothing was.
+        asides: a sentence below each row, empty for none; or nothing at all.
     """
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     words: int = 1
     note: str = ""
+    asides: tuple[str, ...] = ()
 
 
 def rate_table(arms: Sequence[ArmJudgement]) -> Table:
@@ -140,24 +142,27 @@ def instance_table(arm: ArmEvidence) -> Table:
         if (view.state != "live" or view.source) and view.instance not in arm.controls
     ]
     sums = _sums(arm)
-    shown = [*stopped[: INSTANCES_SHOWN - len(controls[:INSTANCES_SHOWN])], *controls]
-    rows = [(*_named(view, arm), *sums[view.instance].cells()) for view in shown[:INSTANCES_SHOWN]]
+    kept = controls[:INSTANCES_SHOWN]
+    shown = [*stopped[: INSTANCES_SHOWN - len(kept)], *kept]
+    rows = [(*_named(view, arm), *sums[view.instance].cells()) for view in shown]
+    asides = [_why(view) for view in shown]
     for title, views in (("all stopped", stopped), ("all controls", controls)):
         if len(views) > 1:
             rows.append((f"{title}: {len(views)}", "", "", *_added(views, sums).cells()))
-    left = len(stopped) + len(controls) - min(len(shown), INSTANCES_SHOWN)
+            asides.append("")
+    left = len(stopped) + len(controls) - len(shown)
     note = f"{left} more are in evidence.json; the sums have them too." if left else ""
-    return Table(head, tuple(rows), words=3, note=note)
+    return Table(head, tuple(rows), words=3, note=note, asides=tuple(asides))
 
 
 def _named(view: InstanceView, arm: ArmEvidence) -> tuple[str, str, str]:
-    source = view.source
-    stop = "none" if source is None else source.state
-    return (
-        f"{view.instance} (control)" if view.instance in arm.controls else view.instance,
-        f"{view.state}: {view.reason}" if view.reason else view.state,
-        f"{stop}: {source.error}" if source and source.error else stop,
-    )
+    state = f"control, {view.state}" if view.instance in arm.controls else view.state
+    return view.instance, state, "none" if view.source is None else view.source.state
+
+
+def _why(view: InstanceView) -> str:
+    error = view.source.error if view.source else None
+    return "; ".join(text for text in (view.reason, error) if text)
 
 
 def _sums(arm: ArmEvidence) -> dict[str, _Sums]:

@@ -127,7 +127,7 @@ def draw_executions(arms: Sequence[ArmEvidence], layout: Layout) -> Picture:
         *moment_lines(shared_moments(arms), xs, top, bottom, layout),
         *shapes,
     ]
-    said = "; ".join(f"{g.arm.arm}: {_counted(g)}" for g in groups)
+    said = ". ".join(f"Arm {g.arm.arm}: {_counted(g)}" for g in groups)
     return Picture(
         f"executions-{layout.name}",
         "Executions of activities against time, one row a workflow",
@@ -141,7 +141,7 @@ def draw_executions(arms: Sequence[ArmEvidence], layout: Layout) -> Picture:
 
 
 def _counted(each: Group) -> str:
-    return ", ".join(f"{n} {kind}" for kind in Kind if (n := each.counts.get(kind, 0))) or "none"
+    return "; ".join(f"{n:,} {kind}" for kind in Kind if (n := each.counts.get(kind, 0))) or "none"
 
 
 def _cells(row: Row, cell_px: float, xs: Scale) -> dict[Kind, list[float]]:
@@ -170,6 +170,8 @@ def _cell(groups: Sequence[Group], xs: Scale) -> float:
 
 
 def _notes(groups: Sequence[Group], cell_px: float, xs: Scale) -> Iterator[str]:
+    for each in groups:
+        yield f"Arm {each.arm.arm}: {_counted(each)}."
     if any(each.arm.controls for each in groups):
         yield "Rows c1 and so on are healthy control workflows, started after the disruption."
     for each in groups:

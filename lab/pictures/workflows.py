@@ -78,6 +78,11 @@ def draw_workflows(arms: Sequence[ArmEvidence], layout: Layout) -> Picture:
         round(bottom + 3.0 * layout.line_px),
         layout.text_px,
         tuple(shapes),
+        tuple(
+            f"The control workflows of arm {arm.arm} are the lab's own: only in “stored” are they."
+            for arm in arms
+            if arm.controls
+        ),
     )
 
 

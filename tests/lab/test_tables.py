@@ -17,7 +17,7 @@ def test_each_stopped_workflow_has_a_row_with_what_became_of_it() -> None:
     row = cells(build_full(3), "run-2")
     assert row == {
         "workflow": "run-2",
-        "state": "zombie: an activity was executed 5 times",
+        "state": "zombie",
         "source stop": "stopped",
         "executions": str(NTH),
         "paid calls": "1",
@@ -31,8 +31,23 @@ def test_each_stopped_workflow_has_a_row_with_what_became_of_it() -> None:
 
 def test_a_control_is_named_as_one_and_lost_nothing() -> None:
     """Its row says that no job of it was deleted."""
-    row = cells(build_full(3), CONTROL + " (control)")
-    assert (row["state"], row["source stop"], row["jobs deleted"]) == ("live", "none", "0")
+    table = instance_table(build_full(3))
+    (row,) = [row for row in table.rows if row[0] == CONTROL]
+    assert row[1:3] == ("control, live", "none")
+    assert dict(zip(table.head, row, strict=True))["jobs deleted"] == "0"
+
+
+def test_why_a_workflow_was_stopped_is_said_below_its_row() -> None:
+    """The gateway's reason, and its error if there was one, belong to their row."""
+    arm = build_full(1)
+    source = arm.instances[0].source
+    assert source is not None
+    failed = source.model_copy(update={"state": "failed", "error": "scheduler: no answer"})
+    broken = arm.instances[0].model_copy(update={"source": failed})
+    table = instance_table(arm.model_copy(update={"instances": (broken, *arm.instances[1:])}))
+    assert table.rows[0][2] == "failed"
+    assert table.asides[0] == "an activity was executed 5 times; scheduler: no answer"
+    assert len(table.asides) == len(table.rows)
 
 
 def test_the_sums_are_of_all_stopped_workflows_also_of_those_not_shown() -> None:
@@ -45,7 +60,7 @@ def test_the_sums_are_of_all_stopped_workflows_also_of_those_not_shown() -> None
     assert last["executions"] == str(workflows * NTH)
     assert last["spent"] == f"${workflows * COST / 10**9:.2f}"
     assert table.note.startswith("21 more are in evidence.json")
-    assert any(row[0].endswith("(control)") for row in table.rows)
+    assert CONTROL in {row[0] for row in table.rows}
 
 
 def test_jobs_that_nobody_counted_are_unknown() -> None:

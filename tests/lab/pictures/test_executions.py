@@ -30,7 +30,7 @@ def test_few_executions_are_marked_one_by_one() -> None:
     arm = build_off(2)
     picture = draw_executions([arm], WIDE)
     assert sum(path.d.count("M") for path in marks(picture)) == len(arm.executions)
-    assert picture.notes == ()
+    assert picture.notes == ("Arm off: 6 first time; 26 again, paid.",)
 
 
 def test_very_many_executions_are_a_bounded_number_of_marks_and_said_so() -> None:
@@ -53,7 +53,7 @@ def test_of_very_many_workflows_those_with_most_executions_are_drawn() -> None:
     assert len(found.rows) == ROWS_AN_ARM
     assert {f"run-{n}" for n in range(51, 101)} <= {row.instance for row in found.rows}
     assert sum(found.counts.values()) == len(runs)
-    assert "of 100 workflows the 60 with most" in draw_executions([arm], WIDE).notes[0]
+    assert "of 100 workflows the 60 with most" in " ".join(draw_executions([arm], WIDE).notes)
 
 
 def test_a_workflow_of_a_strange_name_is_a_row_like_any_other() -> None:
