@@ -1,6 +1,5 @@
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 import yaml
@@ -9,6 +8,7 @@ from hypothesis import given
 from lab.expectation import Again
 from lab.paths import ROOT
 from lab.projection.assumptions import PRESETS, SINGLE_CASE, Assumptions, StateLoss
+from lab.scenario import load_scenario
 from tests.lab.projection.cases import CASES
 
 INCIDENT = ROOT / "lab" / "prices" / "incident-030.yaml"
@@ -78,12 +78,11 @@ def test_a_burst_makes_up_for_the_absence_exactly(case: Assumptions) -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_is_the_scenario_of_its_name(name: str) -> None:
     """`project` and `reproduce` speak of the same workflows, calls, tokens and price."""
-    text = Path(ROOT, "lab", "scenarios", f"{name}.yaml").read_text(encoding="utf-8")
-    scenario, case = yaml.safe_load(text), PRESETS[name]
-    tokens = scenario["input"]["prompt_tokens"] + scenario["input"]["max_tokens"]
+    scenario, case = load_scenario(name, {}, {}), PRESETS[name]
+    tokens = scenario.input.prompt_tokens + scenario.input.max_tokens
     prices = yaml.safe_load(INCIDENT.read_text(encoding="utf-8"))["models"]["gpt-4"]
-    assert scenario["price_file"] == INCIDENT.stem
-    assert (scenario["workflows"], scenario["call_s"]) == (case.workflows, case.call_s)
-    assert (scenario["profile"], scenario["ttl_s"]) == (case.profile, case.ttl_s)
+    assert scenario.price_file == INCIDENT.stem
+    assert (scenario.workflows, scenario.call_s) == (case.workflows, case.call_s)
+    assert (scenario.profile, scenario.ttl_s) == (case.profile, case.ttl_s)
     assert tokens == case.tokens
     assert {int(rate) * 1000 * tokens for rate in prices.values()} == {case.nano_usd_per_call}
