@@ -82,7 +82,7 @@ def test_a_preset_is_the_scenario_of_its_name(name: str) -> None:
     tokens = scenario.input.prompt_tokens + scenario.input.max_tokens
     prices = yaml.safe_load(INCIDENT.read_text(encoding="utf-8"))["models"]["gpt-4"]
     assert scenario.price_file == INCIDENT.stem
-    assert (scenario.workflows, scenario.call_s) == (case.workflows, case.call_s)
+    assert (scenario.workflows, Fraction(scenario.call_s)) == (case.workflows, case.call_s)
     assert (scenario.profile, scenario.ttl_s) == (case.profile, case.ttl_s)
     assert tokens == case.tokens
     assert {int(rate) * 1000 * tokens for rate in prices.values()} == {case.nano_usd_per_call}
