@@ -59,7 +59,8 @@ def up(
 
     Args:
         detach: Leave it running in the background once it is ready.
-        budget: observe (count only, the default) or cap (refuse above --cap).
+        budget: observe (count only, the default), cap (refuse above --cap), or full (answer a
+            repeated activity from the store and stop a runaway at its source as well).
         cap: Hard cap in US dollars, for example 1.50; means --budget cap.
         runtime: embedded (default: our own sidecar), dapr (real processes) or compose (Docker).
         dapr_bin: Folder of Dapr's programs (default: DAPR_BIN_DIR, PATH or ~/.dapr/bin).

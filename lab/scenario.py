@@ -22,7 +22,7 @@ from lab.expectation import KNOWN_PROFILES
 from lab.money import parse_usd
 from lab.price_files import price_file_names
 from lab.scenario_file import read_scenario
-from lab.stack_config import RuntimeName
+from lab.stack_config import ZOMBIE_EXECUTIONS, RuntimeName
 
 ArmName = Literal["off", "cap", "full"]
 WorkflowName = Literal["agent", "hello"]
@@ -124,7 +124,7 @@ class Scenario(BaseModel):
     in_flight_share: float = Field(0.75, gt=0, le=1)
     cap_usd: Money = "1.20"
     safety_cap_usd: Money = "1000"
-    zombie_executions: int = Field(5, ge=2, le=1000)
+    zombie_executions: int = Field(ZOMBIE_EXECUTIONS, ge=2, le=1000)
     price_file: Annotated[str, AfterValidator(_price_file)] | None = None
     seed: int = Field(1, ge=0, le=2**31)
 

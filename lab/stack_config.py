@@ -9,6 +9,8 @@ from lab.ports import Ports
 
 APP_ID = "workflow-app"
 NAMESPACE = "default"
+# A restart of sidecar or app makes an activity run twice or three times in a healthy workflow.
+ZOMBIE_EXECUTIONS = 5
 RuntimeName = Literal["embedded", "dapr", "compose"]
 
 

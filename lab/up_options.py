@@ -12,7 +12,7 @@ from lab.expectation import KNOWN_PROFILES
 from lab.money import parse_usd
 from lab.paths import COMPONENTS
 from lab.ports import Ports, flag_of, with_free_inner
-from lab.stack_config import RuntimeName, StackConfig
+from lab.stack_config import ZOMBIE_EXECUTIONS, RuntimeName, StackConfig
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
@@ -22,7 +22,7 @@ class UpOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    budget: Literal["observe", "cap"] = "observe"
+    budget: Literal["observe", "cap", "full"] = "observe"
     cap: str | None = None
     runtime: RuntimeName = "embedded"
     dapr_bin: Path | None = None
@@ -56,7 +56,9 @@ class UpOptions(BaseModel):
             # The background form works from the project's root.
             dapr_bin=self.dapr_bin and self.dapr_bin.absolute(),
             profile=profile,
-            budget_mode=self.budget,
+            budget_mode="observe" if self.budget == "observe" else "cap",
+            replay=self.budget == "full",
+            zombie_executions=ZOMBIE_EXECUTIONS if self.budget == "full" else None,
             cap_usd=self.cap,
             ttft_s=self.call_s,
             inherit_settings=True,
@@ -74,8 +76,8 @@ def parse_up_options(chosen: Mapping[str, Any], ports: Mapping[str, str | None])
         given.setdefault("budget", "cap")
     wanted = {name: port for name, port in ports.items() if port is not None}
     problems = []
-    if given.get("budget") == "cap" and "cap" not in given:
-        problems.append("--budget cap: needs --cap USD")
+    if given.get("budget") in ("cap", "full") and "cap" not in given:
+        problems.append(f"--budget {given['budget']}: needs --cap USD")
     if given.get("budget") == "observe" and "cap" in given:
         problems.append("--budget observe: refuses nothing, so it takes no --cap; leave one out")
     try:

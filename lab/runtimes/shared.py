@@ -94,11 +94,12 @@ class SharedServices:
             "BUDGET_REDIS_URL": f"redis://127.0.0.1:{config.ports.budget_redis}/0",
             "BUDGET_MODE": config.budget_mode,
             "BUDGET_REPLAY": str(config.replay).lower(),
+            "BUDGET_SCHEDULER_ADDRESS": f"127.0.0.1:{config.ports.scheduler}",
+            "BUDGET_NAMESPACE": NAMESPACE,
+            "BUDGET_APP_ID": APP_ID,
         }
         if config.zombie_executions is not None:
             env["BUDGET_ZOMBIE_EXECUTIONS"] = str(config.zombie_executions)
-            env["BUDGET_SCHEDULER_ADDRESS"] = f"127.0.0.1:{config.ports.scheduler}"
-            env["BUDGET_NAMESPACE"] = NAMESPACE
         if config.price_file is not None:
             env["BUDGET_PRICE_FILE"] = str(config.price_file)
         if (timeout_s := upstream_timeout_s(config)) is not None:

@@ -28,6 +28,14 @@ def test_a_cap_means_that_it_is_enforced(tmp_path: Path) -> None:
         parse_up_options({"budget": "observe", "cap": "1"}, {})
 
 
+def test_the_full_guard_replays_and_stops_at_the_source(tmp_path: Path) -> None:
+    """`--budget full` is a cap with both; it needs the cap too."""
+    config = parse_up_options({"cap": "5", "budget": "full"}, {}).config(tmp_path, "1.16.1")
+    assert (config.budget_mode, config.replay, config.zombie_executions) == ("cap", True, 5)
+    with pytest.raises(UsageError, match="--budget full: needs --cap"):
+        parse_up_options({"budget": "full"}, {})
+
+
 def test_ports_not_given_are_the_documented_ones(tmp_path: Path) -> None:
     """One changed port leaves the others alone."""
     ports = parse_up_options({}, {"app": "9100", "budget": None}).config(tmp_path, "1.16.1").ports
