@@ -64,7 +64,8 @@ def up(
         cap: Hard cap in US dollars, for example 1.50; means --budget cap.
         runtime: embedded (default: our own sidecar), dapr (real processes) or compose (Docker).
         dapr_bin: Folder of Dapr's programs (default: DAPR_BIN_DIR, PATH or ~/.dapr/bin).
-        profile: Version of Dapr to behave like: 1.16.1 (default), 1.16.2 or 1.18.3.
+        profile: Version of Dapr to behave like: 1.16.1 (default), 1.16.2 or 1.18.3; with --runtime
+            dapr it is that of daprd itself, with compose the tag of Dapr's images.
         call_s: Seconds that each LLM call takes (default 2).
         app_port: Workflow app (8999).
         budget_port: Budget gateway (8002).
@@ -208,7 +209,7 @@ def reproduce(
         runtime: embedded (default: our own sidecar), dapr (real processes) or compose (Docker).
         dapr_bin: Folder of Dapr's programs (default: DAPR_BIN_DIR, PATH or ~/.dapr/bin).
         profile: Version of Dapr to behave like: 1.16.1, 1.16.2 or 1.18.3; with --runtime dapr it
-            is that of daprd itself.
+            is that of daprd itself, with compose the tag of Dapr's images.
         cap: Hard cap of the arms cap and full in US dollars.
         observe: Seconds to watch after the first activity ran again.
         retry: Retry policy of the agent workflow's activities: none, or incident (3 attempts).

@@ -54,7 +54,10 @@ def project_of(config: StackConfig, docker: Docker) -> ComposeProject:
     folder = config.directory.absolute()
     # Two checkouts on one engine, and two arms of one run, differ in their folders.
     mark = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
-    env = {**base_environment(config, os.environ), **compose_environment(config)}
+    env = base_environment(config, os.environ)
+    for name, value in compose_environment(config).items():
+        if value or not config.inherit_settings:
+            env[name] = value
     return ComposeProject(docker, f"runaway-{folder.name}-{mark}", env)
 
 

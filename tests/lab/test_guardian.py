@@ -24,6 +24,13 @@ def test_what_was_recorded_and_not_forgotten_is_left(steps: list[tuple[int, bool
     assert follow([*lines, '{"pid": 77, "star']).leaders == expected
 
 
+def test_what_was_undone_is_not_undone_again() -> None:
+    """Command lines are kept until they are forgotten, each by itself, beside the processes."""
+    lines = ['{"undo": ["a"]}', '{"undo": ["b", "c"]}', '{"pid": 5, "started": 1}']
+    recorded = follow([*lines, '{"undone": ["a"]}', '{"undone": ["never said"]}'])
+    assert (recorded.undo, recorded.leaders) == ([["b", "c"]], {5: 1.0})
+
+
 def test_a_reused_pid_is_not_the_recorded_process() -> None:
     """Identity is pid and start time together."""
     pid = os.getpid()

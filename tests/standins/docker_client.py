@@ -15,18 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+import yaml
+
+
 HOME = Path(os.environ["STANDIN_DOCKER_DIR"])
-# What `--file` declares: service, and the variable of the port that it publishes.
-SERVICES: Mapping[str, str | None] = {
-    "redis": "STATE_REDIS_PORT",
-    "budget-redis": "BUDGET_REDIS_PORT",
-    "dapr-placement": None,
-    "dapr-scheduler": None,
-    "dapr": "SIDECAR_HTTP_PORT",
-    "fake-llm": "FAKE_LLM_PORT",
-    "budget": "BUDGET_PORT",
-    "fastapi": "APP_PORT",
-}
+SERVICES: Mapping[str, str | None] = yaml.safe_load(
+    Path(__file__).with_name("docker_services.yaml").read_text()
+)
 IMAGES = ("daprio/daprd", "daprio/placement", "daprio/scheduler")
 
 
