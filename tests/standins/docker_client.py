@@ -17,7 +17,6 @@ from typing import Any, NoReturn
 
 import yaml
 
-
 HOME = Path(os.environ["STANDIN_DOCKER_DIR"])
 SERVICES: Mapping[str, str | None] = yaml.safe_load(
     Path(__file__).with_name("docker_services.yaml").read_text()
