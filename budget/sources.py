@@ -30,7 +30,7 @@ LEASE_MS: Final = 30_000
 """Longer than an attempt: two listings, and deletions in between."""
 
 FIRST_RETRY_MS: Final = 500
-MOST_RETRY_MS: Final = 30_000
+MOST_RETRY_MS: Final = 5_000
 DEADLINE_MS: Final = 15 * 60_000
 
 

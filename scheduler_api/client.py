@@ -26,8 +26,14 @@ from scheduler_api.jobs import (
 from scheduler_api.proto.scheduler_pb2_grpc import SchedulerStub
 
 DEFAULT_TIMEOUT_S = 5.0
-# A listing holds the input of every pending activity.
-_OPTIONS = [("grpc.max_receive_message_length", 256 * 1024 * 1024)]
+_OPTIONS = [
+    # A listing holds the input of every pending activity.
+    ("grpc.max_receive_message_length", 256 * 1024 * 1024),
+    # Calls fail without being tried while a connection waits: by default for up to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 250),
+]
 _NOBODY_ANSWERS = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 

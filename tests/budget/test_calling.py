@@ -58,6 +58,7 @@ class Model:
 
     keys: dict[str, Key] = field(default_factory=dict)
     counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    resumed: set[str] = field(default_factory=set)
     executions: dict[tuple[str, str], int] = field(default_factory=dict)
     states: dict[str, InstanceState] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)
@@ -108,6 +109,7 @@ class Calling(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.model = Model()
+        self.ids: dict[str, set[str]] = {name: set() for name in INSTANCES}
         self.link = RedisLink(self.url)
         self.switches = Switches(self.link)
         self.runner.get_loop().run_until_complete(self._start())
@@ -162,6 +164,7 @@ class Calling(RuleBasedStateMachine):
         if not isinstance(admission, Allowed):
             return multiple()
         assert wanted.claim is not None
+        self.ids[instance].add(wanted.id)
         self.model.held[wanted.id] = wanted
         self.model.keys[wanted.claim.key] = Key(body, wanted.id)
         return wanted
@@ -197,8 +200,8 @@ class Calling(RuleBasedStateMachine):
         key = self.model.keys.get(call.claim.key)
         if key is not None and key.owner == call.id:
             del self.model.keys[call.claim.key]
-        counted = (call.instance, call.execution.activity, call.execution.ordinal)
-        if counted in self.model.counts:
+        if call.id not in self.model.resumed:
+            counted = (call.instance, call.execution.activity, call.execution.ordinal)
             self.model.counts[counted] -= 1
 
     @rule()
@@ -228,6 +231,7 @@ class Calling(RuleBasedStateMachine):
                     for key in [k for k in counts if k[0] == instance]:
                         del counts[key]  # type: ignore[arg-type]  # both begin with the instance
                 self.model.called.add(instance)
+                self.model.resumed |= self.ids[instance]
         if changed:
             self.model.trips.append(("kill" if is_kill else "resume", instance))
 

@@ -1,84 +1,90 @@
-"""Laws of instances that run away: found by their executions, refused, stopped at their source."""
+"""Laws of instances that run away: found by their executions, and refused."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 
 from tests.budget.conftest import StartGateway
-from tests.budget.gateways import RunningGateway, wait_until
-from tests.scheduler_api.test_jobs import bare, event
-from tests.sidecar.scheduler.harness import Scheduler, schedule_request, scheduler
+from tests.budget.executions import execute, view
+from tests.budget.gateways import CALL_NANO_USD, RunningGateway, usd, wait_until
 
 
 @pytest.fixture
-def jobs(tmp_path: Path) -> Iterator[Scheduler]:
-    """Give a scheduler."""
-    with scheduler(tmp_path / "jobs") as running:
-        yield running
+def counting(start_gateway: StartGateway) -> RunningGateway:
+    """Give a gateway that refuses at the third execution, and stops no source."""
+    return start_gateway(BUDGET_CAP_USD="1", BUDGET_ZOMBIE_EXECUTIONS="3", BUDGET_REPLAY="false")
 
 
-def schedule(jobs: Scheduler, app: str, *actor_ids: str) -> None:
-    """Give an app pending activities."""
-    for actor_id in actor_ids:
-        kind = f"dapr.internal.default.{app}.activity"
-        request = schedule_request(actor_id, "240h", actor_type=kind)
-        request.job.data.CopyFrom(bare(event()))
-        jobs.stub.ScheduleJob(request, timeout=10)
+def statuses(gateway: RunningGateway, times: int, **fields: Any) -> list[int]:
+    """Execute an activity of the test's instance some times."""
+    answers = [execute(gateway, gateway.instance, **fields) for _ in range(times)]
+    return [answer.status_code for answer in answers]
 
 
-def listed(jobs: Scheduler, app: str) -> list[str]:
-    """Return the pending activities of an app."""
-    return sorted(jobs.list_keys(actor_type=f"dapr.internal.default.{app}.activity"))
+def test_the_calls_of_one_execution_are_one_execution(counting: RunningGateway) -> None:
+    """An activity may call often; other tasks count for themselves."""
+    assert [statuses(counting, 2, ordinal=n, task=n % 2) for n in range(4)] == [[200, 200]] * 4
+    found = view(counting, counting.instance)
+    assert (found["activities"], found["executions"], found["most_executions"]) == (2, 4, 2)
+    assert (found["state"], found["calls"]) == ("live", 8)
+    assert statuses(counting, 1, ordinal=3, task=1) == [402]
+    assert view(counting, counting.instance)["source"] is None
 
 
-def execute(
-    gateway: RunningGateway, instance: str, *, task: int = 1, ordinal: int = 1, **fields: Any
-) -> Any:
-    """Make the call of one execution of an activity."""
-    request = gateway.request(instance=instance, **fields)
-    request["headers"] |= {
-        "X-Workflow-Instance": quote(instance, safe=""),
-        "X-Workflow-Activity": "think",
-        "X-Workflow-Task-Id": str(task),
-        "X-Workflow-Execution-Id": f"e-{task}",
-        "Idempotency-Key": quote(f"{instance}:e-{task}:{task}:{ordinal}", safe=""),
-    }
-    return gateway.http.post(**request)
-
-
-def view(gateway: RunningGateway, instance: str) -> dict[str, Any]:
-    """Return what the gateway knows of an instance."""
-    found: dict[str, Any] = gateway.get(f"/instances/{quote(instance, safe='')}")
-    return found
-
-
-def test_an_instance_is_stopped_at_its_source_and_its_neighbours_are_not(
-    start_gateway: StartGateway, jobs: Scheduler
-) -> None:
-    """At the third execution: refused, its jobs deleted and proven gone, nobody else's."""
+def test_what_may_come_again_is_no_execution(start_gateway: StartGateway) -> None:
+    """An error that cost nothing, a 429: the same execution may try again."""
     gateway = start_gateway(
-        BUDGET_CAP_USD="1", BUDGET_ZOMBIE_EXECUTIONS="3", BUDGET_SCHEDULER_ADDRESS=jobs.address
+        BUDGET_INSTANCE_CAP_USD=usd(2 * CALL_NANO_USD),
+        BUDGET_ZOMBIE_EXECUTIONS="2",
+        BUDGET_REPLAY="false",
     )
-    schedule(jobs, gateway.app, "w::1::1", "w::2::1", "w-1::1::1", "w1::1::1")
-    answers = [execute(gateway, "w") for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [200, 200, 402, 402]
-    assert answers[1].headers["x-budget-replay"] == "true"
-    refused = answers[2]
+    assert statuses(gateway, 3, user="fail:500") == [500] * 3
+    with ThreadPoolExecutor(1) as thread:
+        slow = thread.submit(execute, gateway, gateway.instance, task=2, user="wait:1")
+        wait_until(gateway.reserved, "a call holds money")
+        assert statuses(gateway, 3, max_tokens=17) == [429] * 3
+        assert slow.result().status_code == 200
+    assert view(gateway, gateway.instance)["most_executions"] == 1
+
+
+def test_refusals_for_good_are_executions(start_gateway: StartGateway) -> None:
+    """A runaway into a spent budget, or with a body that changes, is one all the same."""
+    gateway = start_gateway(
+        BUDGET_INSTANCE_CAP_USD=usd(CALL_NANO_USD), BUDGET_ZOMBIE_EXECUTIONS="3"
+    )
+    codes = [
+        execute(gateway, gateway.instance, max_tokens=n + 1).json().get("error", {}).get("code")
+        for n in range(3)
+    ]
+    assert codes == [None, "idempotency_mismatch", "workflow_not_live"]
+    stranger = gateway.for_another_test()
+    assert statuses(stranger, 2, max_tokens=50) == [402, 402]
+    path = f"{stranger.url}/instances/{stranger.instance}"
+    assert stranger.http.get(path).status_code == 404
+    refused = execute(stranger, stranger.instance, max_tokens=50)
     assert refused.json()["error"]["code"] == "workflow_not_live"
-    assert refused.headers["x-should-retry"] == "false"
-    wait_until(lambda: view(gateway, "w")["source"]["state"] == "stopped", "it is stopped")
-    assert listed(jobs, gateway.app) == ["w-1::1::1", "w1::1::1"]
-    found = view(gateway, "w")
-    assert (found["state"], found["app"], found["actor"]) == ("zombie", gateway.app, "gateway")
-    assert (found["activities"], found["executions"], found["most_executions"]) == (1, 4, 4)
-    assert (found["calls"], found["replays"], found["refusals"]) == (1, 1, 2)
-    source = found["source"]
-    assert (source["jobs_deleted"], source["jobs_left"], source["error"]) == (2, 0, None)
-    assert [(j["task_id"], j["activity"]) for j in source["jobs"]] == [(1, "think"), (2, "think")]
-    trips = gateway.get("/trips")["trips"]
-    assert [(t["kind"], t["id"]) for t in trips] == [("zombie", "w"), ("source_stop", "w")]
-    assert execute(gateway, "w-1").status_code == 200
-    assert view(gateway, "w-1")["state"] == "live"
+    found = view(stranger, stranger.instance)
+    assert (found["state"], found["executions"], found["app"]) == ("zombie", 3, stranger.app)
+
+
+def test_a_resumed_zombie_begins_anew(counting: RunningGateway) -> None:
+    """Its mark and its counts are gone, so the next call does not mark it again."""
+    assert statuses(counting, 4) == [200, 200, 402, 402]
+    body = {"scope": "instance", "id": counting.instance, "reason": "mended", "actor": "ann"}
+    counting.http.post(f"{counting.url}/resume", json=body).raise_for_status()
+    assert view(counting, counting.instance)["executions"] == 0
+    assert statuses(counting, 3) == [200, 200, 402]
+    kinds = [trip["kind"] for trip in counting.get("/trips")["trips"]]
+    assert kinds == ["zombie", "resume", "zombie"]
+    metrics = counting.http.get(f"{counting.url}/metrics").text
+    assert 'budget_trips_total{kind="zombie"} 2.0' in metrics
+
+
+def test_observing_finds_no_zombies(start_gateway: StartGateway, counting: RunningGateway) -> None:
+    """It counts, marks none, and lets those pass that others marked."""
+    observer = start_gateway(BUDGET_MODE="observe", BUDGET_ZOMBIE_EXECUTIONS="2")
+    assert statuses(observer, 3) == [200] * 3
+    assert view(observer, observer.instance)["most_executions"] == 3
+    assert statuses(counting, 3) == [200, 200, 402]
+    assert execute(observer, counting.instance).status_code == 200

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -104,6 +105,24 @@ def test_nobody_there() -> None:
     ):
         client.list_activity_jobs("lab")
     assert error.value.address == address
+
+
+def test_whoever_was_not_there_is_found_when_it_is_back(tmp_path: Path) -> None:
+    """A client that failed again and again tries the next time, and soon."""
+    port = free_port()
+    with SchedulerClient(f"127.0.0.1:{port}") as client:
+        for _ in range(30):
+            with pytest.raises(SchedulerUnreachableError):
+                client.list_activity_jobs("lab")
+            time.sleep(0.1)
+        with scheduler(tmp_path / "jobs", SCHEDULER_PORT=str(port)):
+            deadline = time.monotonic() + 3
+            while True:
+                try:
+                    assert client.list_activity_jobs("lab") == []
+                    break
+                except SchedulerUnreachableError:
+                    assert time.monotonic() < deadline
 
 
 async def test_nobody_answers() -> None:

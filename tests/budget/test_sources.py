@@ -1,0 +1,216 @@
+"""Laws of stopping instances at their source, on a real scheduler."""
+
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import redis
+
+from tests.budget.conftest import StartGateway
+from tests.budget.executions import execute, listed, schedule, view
+from tests.budget.gateways import RunningGateway, wait_until
+from tests.sidecar.scheduler.harness import Scheduler, scheduler
+from tests.support.ports import free_port
+
+WHO = {"reason": "runs away", "actor": "ann"}
+
+
+@pytest.fixture(params=["1.16.1", "1.18.3"])
+def jobs(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Scheduler]:
+    """Give a scheduler of each version."""
+    with scheduler(tmp_path / "jobs", request.param) as running:
+        yield running
+
+
+def strict(start_gateway: StartGateway, address: str, **settings: str) -> RunningGateway:
+    """Start a gateway that stops an instance at the second execution."""
+    return start_gateway(
+        BUDGET_CAP_USD="1",
+        BUDGET_ZOMBIE_EXECUTIONS="2",
+        BUDGET_SCHEDULER_ADDRESS=address,
+        **settings,
+    )
+
+
+def stop(gateway: RunningGateway, instance: str, **body: str) -> httpx.Response:
+    """Ask for a stop."""
+    return gateway.http.post(f"{gateway.url}/instances/{instance}/stop", json={**WHO, **body})
+
+
+def source(gateway: RunningGateway, instance: str) -> dict[str, Any]:
+    """Return the stop of an instance."""
+    found: dict[str, Any] = view(gateway, instance)["source"]
+    return found
+
+
+def ended(gateway: RunningGateway, instance: str) -> dict[str, Any]:
+    """Wait until a stop has ended, and return it."""
+    wait_until(lambda: source(gateway, instance)["state"] != "pending", "the stop has ended")
+    return source(gateway, instance)
+
+
+def test_an_instance_is_stopped_at_its_source_and_its_neighbours_are_not(
+    start_gateway: StartGateway, jobs: Scheduler
+) -> None:
+    """At the third execution: refused, its jobs deleted and proven gone, nobody else's."""
+    gateway = start_gateway(
+        BUDGET_CAP_USD="1", BUDGET_ZOMBIE_EXECUTIONS="3", BUDGET_SCHEDULER_ADDRESS=jobs.address
+    )
+    schedule(jobs, gateway.app, "w::1::1", "w::2::1", "w-1::1::1", "w1::1::1")
+    answers = [execute(gateway, "w") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 402, 402]
+    assert answers[1].headers["x-budget-replay"] == "true"
+    refused = answers[2]
+    assert refused.json()["error"]["code"] == "workflow_not_live"
+    assert refused.headers["x-should-retry"] == "false"
+    wait_until(lambda: view(gateway, "w")["source"]["state"] == "stopped", "it is stopped")
+    assert listed(jobs, gateway.app) == ["w-1::1::1", "w1::1::1"]
+    found = view(gateway, "w")
+    assert (found["state"], found["app"], found["actor"]) == ("zombie", gateway.app, "gateway")
+    assert (found["activities"], found["executions"], found["most_executions"]) == (1, 4, 4)
+    assert (found["calls"], found["replays"], found["refusals"]) == (1, 1, 2)
+    source = found["source"]
+    assert (source["jobs_deleted"], source["jobs_left"], source["error"]) == (2, 0, None)
+    assert [(j["task_id"], j["activity"]) for j in source["jobs"]] == [(1, "think"), (2, "think")]
+    trips = gateway.get("/trips")["trips"]
+    assert [(t["kind"], t["id"]) for t in trips] == [("zombie", "w"), ("source_stop", "w")]
+    assert execute(gateway, "w-1").status_code == 200
+    assert view(gateway, "w-1")["state"] == "live"
+
+
+def test_many_instances_are_stopped_together(start_gateway: StartGateway, jobs: Scheduler) -> None:
+    """Each with its own jobs, a fan-out as well; the control keeps all of its own."""
+    gateway = strict(start_gateway, jobs.address)
+    names = [f"run-{number}" for number in range(12)]
+    for name in [*names, "run"]:
+        schedule(jobs, gateway.app, *(f"{name}::{task}::1" for task in (1, 2, 3)))
+    assert execute(gateway, "run").status_code == 200
+    for _ in range(2):
+        for name in names:
+            execute(gateway, name)
+    assert {ended(gateway, name)["jobs_deleted"] for name in names} == {3}
+    assert listed(jobs, gateway.app) == ["run::1::1", "run::2::1", "run::3::1"]
+    assert view(gateway, "run")["state"] == "live"
+
+
+def test_an_operator_stops_an_instance_that_never_called(
+    start_gateway: StartGateway, jobs: Scheduler
+) -> None:
+    """The body or BUDGET_APP_ID tells its app; the answer is the document, with the outcome."""
+    gateway = strict(start_gateway, jobs.address)
+    schedule(jobs, gateway.app, "a::1::1", "a::b::1::1", "a::b::1::2")
+    unknown = stop(gateway, "a")
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (409, "unknown_app")
+    assert "BUDGET_APP_ID" in unknown.json()["error"]["message"]
+    assert execute(gateway, "a").json()["error"]["code"] == "budget_killed"
+    document = stop(gateway, "a%3A%3Ab", app=gateway.app).json()
+    assert (document["instance"], document["state"]) == ("a::b", "killed")
+    assert (document["source"]["state"], document["source"]["jobs_deleted"]) == ("stopped", 2)
+    assert [job["generation"] for job in document["source"]["jobs"]] == [1, 2]
+    assert listed(jobs, gateway.app) == ["a::1::1"]
+    assert stop(gateway, "a%3A%3Ab").json()["source"]["jobs_deleted"] == 0
+    named = start_gateway(BUDGET_SCHEDULER_ADDRESS=jobs.address, BUDGET_APP_ID=gateway.app)
+    assert stop(named, "a").json()["source"]["state"] == "stopped"
+    assert listed(jobs, gateway.app) == []
+
+
+def test_without_its_scheduler_a_stop_is_pending_until_it_is_back(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    """The kill is in force, the reason is told, and the jobs go as soon as they can."""
+    port = free_port()
+    gateway = strict(start_gateway, f"127.0.0.1:{port}")
+    document = stop(gateway, "w", app=gateway.app).json()
+    assert (document["state"], document["source"]["state"]) == ("killed", "pending")
+    assert str(port) in document["source"]["error"]
+    assert document["source"]["attempts"] >= 2
+    assert execute(gateway, "w").status_code == 402
+    assert execute(gateway, "other").status_code == 200
+    with scheduler(tmp_path / "jobs", SCHEDULER_PORT=str(port)) as jobs:
+        schedule(jobs, gateway.app, "w::1::1", "w2::1::1")
+        document = stop(gateway, "w").json()
+        assert document["source"]["state"] == "stopped"
+        assert listed(jobs, gateway.app) == ["w2::1::1"]
+
+
+def test_a_pending_stop_outlives_its_gateway(
+    start_gateway: StartGateway, tmp_path: Path, redis_url: str
+) -> None:
+    """Killed between mark and deletion: any gateway on the same store takes it up."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        gateway = strict(start_gateway, f"127.0.0.1:{silent.getsockname()[1]}")
+        assert [execute(gateway, "w").status_code for _ in range(2)] == [200, 402]
+        wait_until(lambda: source(gateway, "w")["attempts"] == 1, "an attempt is under way")
+        gateway.service.kill()
+    client = redis.Redis.from_url(redis_url)
+    client.zadd("{budget}:stops", {"{budget}:stop:w": 0})
+    client.close()
+    with scheduler(tmp_path / "jobs") as jobs:
+        schedule(jobs, gateway.app, "w::1::1", "w2::1::1")
+        other = strict(start_gateway, jobs.address)
+        found = ended(other, "w")
+        assert (found["state"], found["jobs_deleted"], found["attempts"]) == ("stopped", 1, 2)
+        assert listed(jobs, gateway.app) == ["w2::1::1"]
+
+
+def test_a_scheduler_that_hangs_blocks_neither_calls_nor_the_end(
+    start_gateway: StartGateway,
+) -> None:
+    """Stops are made beside the data path; SIGTERM does not wait for them."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        gateway = strict(start_gateway, f"127.0.0.1:{silent.getsockname()[1]}")
+        assert [execute(gateway, "w").status_code for _ in range(2)] == [200, 402]
+        wait_until(lambda: source(gateway, "w")["attempts"] == 1, "an attempt is under way")
+        assert gateway.chat().elapsed.total_seconds() < 1
+        gateway.service.process.send_signal(signal.SIGTERM)
+        assert gateway.service.process.wait(8) == 0
+
+
+def test_a_zombie_that_still_calls_is_stopped_again(
+    start_gateway: StartGateway, tmp_path: Path, redis_url: str
+) -> None:
+    """Not at once, for what was running may end; a minute later it has got new jobs."""
+    with scheduler(tmp_path / "jobs") as jobs:
+        gateway = strict(start_gateway, jobs.address)
+        for _ in range(2):
+            execute(gateway, "w")
+        assert ended(gateway, "w")["jobs_deleted"] == 0
+        schedule(jobs, gateway.app, "w::1::1")
+        execute(gateway, "w")
+        assert source(gateway, "w")["attempts"] == 1
+        client = redis.Redis.from_url(redis_url)
+        client.hincrby("{budget}:stop:w", "ended", -60_000)
+        client.close()
+        execute(gateway, "w")
+        wait_until(lambda: listed(jobs, gateway.app) == [], "the new job is deleted")
+
+
+def test_a_resumed_instance_is_not_stopped_any_more(start_gateway: StartGateway) -> None:
+    """Its pending stop ends, and the feed tells why."""
+    gateway = strict(start_gateway, f"127.0.0.1:{free_port()}")
+    for _ in range(2):
+        execute(gateway, "w")
+    body = {"scope": "instance", "id": "w", **WHO}
+    gateway.http.post(f"{gateway.url}/resume", json=body).raise_for_status()
+    found = source(gateway, "w")
+    assert (found["state"], found["error"]) == ("failed", "the instance was resumed")
+    last = gateway.get("/trips")["trips"][-1]
+    assert (last["kind"], last["reason"]) == ("source_stop", "failed")
+
+
+def test_a_zombie_without_an_app_tells_what_is_missing(start_gateway: StartGateway) -> None:
+    """Nobody can know in which app's jobs to look."""
+    gateway = strict(start_gateway, f"127.0.0.1:{free_port()}")
+    for _ in range(2):
+        execute(gateway, "w", app="")
+    found = ended(gateway, "w")
+    assert found["state"] == "failed"
+    assert "BUDGET_APP_ID" in found["error"]
