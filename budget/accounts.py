@@ -44,6 +44,8 @@ from metering.usage import Usage
 FIRST_RETRY_AFTER_MS: Final = 500
 RETRY_AFTER_BOUNDS_MS: Final = (50, 5_000)
 RETRY_AFTER_WEIGHT: Final = 8
+WAIT_MARGIN_S: Final = 1.5
+"""How much longer than a hold lives its end is waited for: a keeper looks twice a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Accounts:
         self._gate = gate
         self._limits = limits
         self._hold_ms = hold_ms
+        self._wait_s = hold_ms / 1000 + WAIT_MARGIN_S
         self._metrics = metrics
         self._usual_call_ms = FIRST_RETRY_AFTER_MS
         self.closer = Closer(store, gate, metrics)
@@ -144,8 +147,8 @@ class Accounts:
         raise RefusedError(self._refuse(call, identity, reservation, admission))
 
     async def _decide(self, reservation: Reservation) -> Admission:
-        """Ask until the same call is no more under way, for as long as a hold lives."""
-        ends_s = time.monotonic() + self._hold_ms / 1000
+        """Ask until the same call is no more under way, for longer than a hold lives."""
+        ends_s = time.monotonic() + self._wait_s
         for times in count():
             started_s = time.monotonic()
             admission = await self._ask(reservation)
@@ -229,7 +232,7 @@ class Accounts:
                 if not admission.is_global:
                     scope = Scope(ScopeKind.INSTANCE, identity.instance)
             case InFlight():
-                refusal = refusals.idempotency_in_flight(self._hold_ms / 1000)
+                refusal = refusals.idempotency_in_flight(self._wait_s)
             case Mismatch():
                 refusal = refusals.idempotency_mismatch()
         self.journal.refused(identity, refusal, reservation, scope)

@@ -218,8 +218,15 @@ def _document_provider_routes(control: FastAPI) -> None:
                 "responses": {
                     "200": {"description": "The provider's answer, plain or streamed."},
                     "400": {"description": "Malformed, `unpriced_model` or `unbounded_cost`."},
-                    "402": {"description": "`budget_exceeded` or `request_exceeds_budget`."},
-                    "429": {"description": "`budget_in_flight`: only held money is in the way."},
+                    "402": {
+                        "description": "`budget_exceeded`, `request_exceeds_budget`, "
+                        "`budget_killed` or `workflow_not_live`."
+                    },
+                    "422": {"description": "`idempotency_mismatch`: the key's body was another."},
+                    "429": {
+                        "description": "`budget_in_flight`: only held money is in the way; "
+                        "`idempotency_in_flight`: the same call is under way."
+                    },
                     "503": {"description": "`budget_store_unavailable`."},
                 },
             }

@@ -1,13 +1,18 @@
 """Laws of telling the store how calls ended."""
 
+from dataclasses import replace
+
 import pytest
 
-from budget.closing import Closer, End
+from budget.answers import StoredAnswer
+from budget.claims import Claim
+from budget.closing import MAX_UNTOLD_ANSWER_BYTES, Closer, End, Kept
 from budget.errors import StoreUnavailableError
 from budget.gate import Gate
 from budget.link import RedisLink
 from budget.metrics import Metrics
 from budget.reading import Reading
+from budget.reservations import Allowed, Replay
 from budget.scopes import MAX_LIMIT_NANO_USD
 from budget.store import Store
 from metering.money import NanoUsd
@@ -71,3 +76,22 @@ async def test_what_the_store_could_not_hear_is_kept(store: Store, gate: Gate) -
     assert closer.untold == 1
     await closer.tell_untold()
     assert closer.untold == 0
+
+
+async def test_answers_wait_for_the_store_within_a_bound(
+    store: Store, gate: Gate, closer: Closer
+) -> None:
+    """Beyond it an answer is dropped, its charge never."""
+    calls = [replace(reservation(10), claim=Claim(str(n), "b")) for n in range(3)]
+    size = MAX_UNTOLD_ANSWER_BYTES // 2
+    for call in calls:
+        await store.reserve_and_dispatch(call)
+    gate.close(StoreUnavailableError("away"))
+    for call in calls:
+        assert call.claim is not None
+        kept = Kept(call.claim, StoredAnswer(200, "", "x" * size))
+        assert await closer.close(End(call.id, NanoUsd(3), kept=kept)) is None
+    assert closer.untold == 3
+    await closer.tell_untold()
+    again = [await store.reserve(replace(call, id=f"{call.id}-2")) for call in calls]
+    assert [type(admission) for admission in again] == [Replay, Replay, Allowed]

@@ -122,3 +122,73 @@ def test_nothing_is_repeated_where_it_is_switched_off(start_gateway: StartGatewa
         answers = [gateway.http.post(**request) for _ in range(2)]
         assert not any("x-budget-replay" in answer.headers for answer in answers)
         assert paid(gateway) == 2
+
+
+async def together(request: dict[str, Any], calls: int) -> list[int]:
+    """Make the same call some times at once; return the statuses."""
+    async with httpx.AsyncClient(timeout=20) as client:
+        answers = await asyncio.gather(*(client.post(**request) for _ in range(calls)))
+    return [answer.status_code for answer in answers]
+
+
+async def test_whoever_waits_for_an_error_tries_in_turn(gateway: RunningGateway) -> None:
+    """A call without an answer that can be repeated leaves its key to one of those who wait."""
+    request = keyed(gateway, user="fail:500")
+    assert await together(request, 5) == [500] * 5
+    events = [e["event"] for e in gateway.events()]
+    assert events == ["reserve", "dispatch", "release"] * 5
+
+
+async def test_whoever_waits_too_long_is_told_to_come_again(gateway: RunningGateway) -> None:
+    """A little more than a hold's time is the longest wait; a stream may take longer."""
+    request = keyed(gateway, stream=True, user="pace:0.85")
+    assert sorted(await together(request, 2)) == [200, 429]
+    decisions = gateway.get("/decisions?limit=1000")["decisions"]
+    codes = [d["code"] for d in decisions if d["instance"] == gateway.instance]
+    assert sorted(codes) == ["", "idempotency_in_flight"]
+    assert gateway.http.post(**request).headers["x-budget-replay"] == "true"
+    assert paid(gateway) == 1
+
+
+def test_half_a_stream_is_not_repeated(gateway: RunningGateway) -> None:
+    """A stream that broke off was charged, and is no answer."""
+    request = keyed(gateway, stream=True, user="drop")
+    for _ in range(2):
+        assert "x-budget-replay" not in gateway.http.post(**request).headers
+    assert paid(gateway) == 2
+
+
+async def test_whoever_waits_is_reached_by_a_kill(gateway: RunningGateway) -> None:
+    """The next question is a call like any other."""
+    request = keyed(gateway, user="wait:0.6")
+    calls = asyncio.create_task(together(request, 2))
+    await until(gateway.reserved, "the first call is under way")
+    order = {"scope": "instance", "id": gateway.instance, "reason": "r", "actor": "a"}
+    await asyncio.to_thread(gateway.http.post, f"{gateway.url}/kill", json=order)
+    assert sorted(await calls) == [200, 402]
+
+
+async def test_a_dead_gateway_s_key_is_free_when_its_hold_expires(
+    start_gateway: StartGateway,
+) -> None:
+    """Whoever waited at another gateway makes the call; the dead one's is spent at worst case."""
+    settings = {
+        "BUDGET_CAP_USD": "1",
+        "BUDGET_UPSTREAM_TIMEOUT_S": "1",
+        "BUDGET_HOLD_MARGIN_S": "0.5",
+    }
+    first, second = (start_gateway(**settings) for _ in range(2))
+    request = keyed(first, user="wait:0.5")
+    async with httpx.AsyncClient(timeout=20) as client:
+        lost = asyncio.create_task(client.post(**request))
+        await until(first.reserved, "the call is under way")
+        url = f"{second.url}/v1/chat/completions"
+        waiting = asyncio.create_task(client.post(**{**request, "url": url}))
+        first.service.kill()
+        await asyncio.gather(lost, return_exceptions=True)
+        answer = await waiting
+    assert answer.status_code == 200
+    assert "x-budget-replay" not in answer.headers
+    charged = [e["cost"] or e["state"] for e in second.get("/ledger")["entries"]]
+    assert charged.count("EXPIRED_SPENT") == 1
+    assert second.total()["spent"]["nano_usd"] == 2 * CALL_NANO_USD
