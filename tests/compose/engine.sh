@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # A Docker engine of this test's own, in namespaces that take every process and mount of it along
 # when they end. It sets up no NAT and no firewall rule: what it changes outside of its folder are
-# bridges and one group of cgroups, and stop_engine removes them. Sourced by run.sh.
+# bridges and one group of cgroups, and stop_engine removes them. One at a time on a machine, which
+# may have other engines. Sourced by run.sh.
 
 CGROUP=/runaway-compose-test
 # Covered by a tmpfs where the engine looks: the machine's own settings and key, and a containerd
@@ -11,7 +12,6 @@ HIDDEN="/etc/docker /run/containerd"
 made=()
 
 start_engine() {
-  bridges_before=$(bridges)
   mkdir "$work/engine"
   for each in $HIDDEN; do [ -d "$each" ] || { mkdir -p "$each" && made+=("$each"); }; done
   # shellcheck disable=SC2016 # the inner shell expands it
@@ -21,7 +21,7 @@ start_engine() {
     --host "unix://$work/engine/docker.sock" --pidfile "$work/engine/pid" \
     --data-root "$work/engine/data" --exec-root "$work/engine/exec" \
     --cgroup-parent "$CGROUP" --bridge none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
-    >"$work/engine/log" 2>&1 &
+    >"$work/engine/log" 2>&1 9<&- &
   engine=$!
   export DOCKER_HOST=unix://$work/engine/docker.sock
   for _ in {1..300}; do
@@ -33,10 +33,14 @@ start_engine() {
   return 1
 }
 
+# Succeed unless another run of this test holds the lock; it is a lock on a folder, not a file.
+claim_engine() { exec 9</run && flock --nonblock 9; }
+
 # End dockerd in order, or else the first process of its namespace, with which all others end.
 stop_engine() {
   [ -n "${engine:-}" ] || return 0
   local first
+  bridges=$(own_bridges)
   first=$(pgrep -P "$engine" || true)
   for signal in TERM KILL; do
     [ -z "$first" ] || kill -s "$signal" "$first" 2>/dev/null || true
@@ -45,21 +49,27 @@ stop_engine() {
       sleep 0.1
     done
   done
-  new_bridges | xargs -r -n 1 ip link delete
+  for each in $bridges; do ip link delete "$each" 2>/dev/null || true; done
   cgroups | xargs -r rmdir
   [ ${#made[@]} -eq 0 ] || rmdir "${made[@]}"
 }
 
-bridges() { ip -brief link show type bridge | awk '{ print $1 }' | sort; }
-new_bridges() { comm -13 <(printf '%s\n' "$bridges_before") <(bridges); }
+# Print the names of the bridges of this engine's networks, given or made up by the engine.
+own_bridges() {
+  docker network ls --quiet --no-trunc --filter type=custom | xargs -r docker network inspect \
+    --format '{{or (index .Options "com.docker.network.bridge.name") (printf "br-%.12s" .Id)}}'
+}
 
 # Print the engine's cgroups, the innermost first.
 cgroups() { find /sys/fs/cgroup -depth -type d -path "*$CGROUP*"; }
 
 # Print what stop_engine should have ended or removed.
 left_of_engine() {
-  [ -z "${engine:-}" ] || ps -o pid=,args= -p "$engine" || true
+  [ -n "${engine:-}" ] || return 0
+  ps -o pid=,args= -p "$engine" || true
   grep -F "$work/" /proc/mounts || true
-  [ -z "${engine:-}" ] || new_bridges
+  for each in $COMPOSE_TEST_BRIDGE ${bridges:-}; do
+    ip -brief link show "$each" 2>/dev/null || true
+  done
   cgroups
 }

@@ -92,8 +92,7 @@ choose_ports() {
 # Nothing of a stack may be there after it was taken down; images are.
 require_nothing_left() {
   local left
-  left=$(docker ps --all --quiet && docker volume ls --quiet &&
-    docker network ls --quiet --filter type=custom && new_bridges)
+  left=$(docker ps --all --quiet && docker volume ls --quiet && own_bridges)
   [ -z "$left" ] || fail "a stack left behind: $left"
 }
 
@@ -122,6 +121,7 @@ expect_lab_verdict() {
 [ "$(id -u)" -eq 0 ] || not_run "it takes root"
 ! docker version >/dev/null 2>&1 ||
   not_run "an engine runs here, and stand-ins don't belong on it; try ./reproduce_issue.sh on it"
+claim_engine || not_run "this test runs on this machine already"
 if ! has_all dockerd docker docker-init debootstrap ip; then
   has apt-get || not_run "no dockerd, and no apt to get it with"
   step "install the engine and debootstrap" install_packages || not_run "apt can't install them"
