@@ -45,6 +45,7 @@ end() {
   local code=$? left
   trap - EXIT
   trap '' HUP INT TERM
+  stop_base
   step "end the engine" stop_engine
   left=$(left_of_engine)
   rm -rf "$work" || code=1
@@ -126,16 +127,15 @@ if ! has_all dockerd docker docker-init debootstrap ip; then
   has apt-get || not_run "no dockerd, and no apt to get it with"
   step "install the engine and debootstrap" install_packages || not_run "apt can't install them"
 fi
-make_base &
-base=$!
+start_base
 has_compose || step "build the compose plugin" install_plugin ||
   not_run "no compose v2, and it can't be built"
-step "make the base image (beside that)" wait "$base" || not_run "debootstrap has no Debian for us"
+step "make the base image (beside that)" finish_base || not_run "debootstrap has no Debian for us"
 step "start the engine" start_engine || not_run "dockerd does not come up"
 
 choose_ports
 write_pip_conf
-step "import the base image" import_base >/dev/null
+step "import the base image" import_base
 step "build the image of the services" build_own
 step "build the stand-ins" build_standins "$VULNERABLE" "$FIXED"
 step "reproduce_issue.sh on a vulnerable version" expect_verdict "$VULNERABLE" 0 REPRODUCED
