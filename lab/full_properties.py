@@ -159,10 +159,12 @@ def _harm(evidence: ArmEvidence, control: str) -> list[str]:
     runs = Counter(e.key for e in evidence.executions if e.instance == control)
     paid = Counter((c.execution_id, c.task_id) for c in evidence.calls if c.instance == control)
     view = next((v for v in evidence.instances if v.instance == control), None)
-    finished = any(w.instance_id == control and w.app.finished for w in evidence.workflows)
+    seen = [w.app for w in evidence.workflows if w.instance_id == control]
+    refused = view.refusals if view and view.state == "live" else 0
     deleted = view.source.jobs_deleted if view and view.source else 0
     found = {
-        "did not complete": not finished,
+        "did not complete": not any(app.finished for app in seen),
+        f"was refused {refused} calls by the cap (raise cap_usd)": refused > 0,
         "was executed more than once": any(count > 1 for count in runs.values()),
         "was not charged once for each activity": any(count != 1 for count in paid.values())
         or paid.keys() != runs.keys(),

@@ -66,24 +66,31 @@ def run_json(tmp_path: Path) -> dict[str, Any]:
     return document
 
 
-def test_the_incident_and_its_cap_on_the_real_stack(tmp_path: Path) -> None:
-    """On real processes the runaway is reproduced, the cap holds, and the run is kept."""
-    with reproduce(tmp_path, "--json") as process:
+def test_the_incident_its_cap_and_its_end_on_the_real_stack(tmp_path: Path) -> None:
+    """On real processes the runaway is reproduced, capped and stopped, and the run is kept."""
+    with reproduce(tmp_path, "--arm", "cap", "--arm", "full", "--json") as process:
         output, _ = process.communicate(timeout=140)
     result = json.loads(output)
     assert (process.returncode, result["verdict"]) == (0, "REPRODUCED"), result
-    (arm,) = result["arms"]
-    assert arm["runtime"] == "embedded (profile 1.16.1)"
-    assert 0 < arm["spent_nano_usd"] <= arm["limit_nano_usd"] == 100_000_000
-    assert arm["refusals"] > 0
-    assert arm["activities_endless"] == arm["activities_in_flight"] > 0
+    cap, full = result["arms"]
+    for arm in (cap, full):
+        assert arm["runtime"] == "embedded (profile 1.16.1)"
+        assert 0 < arm["spent_nano_usd"] <= arm["limit_nano_usd"] == 100_000_000
+        assert arm["refusals"] > 0
+    assert cap["activities_endless"] == cap["activities_in_flight"] > 0
+    assert (full["activities_endless"], full["duplicate_calls"]) == (0, 0)
+    assert full["workflows_stopped"] == full["activities_in_flight"] > 0
+    assert full["replays"] > 0
     run = tmp_path / "runs" / "latest"
     lines = [json.loads(line) for line in (run / "timeline.ndjson").read_text().splitlines()]
     assert {line["kind"] for line in lines} == {"load", "keys", "event"}
     calls = [json.loads(line) for line in (run / "calls.ndjson").read_text().splitlines()]
-    assert sum(call["nano_usd"] for call in calls) == arm["spent_nano_usd"]
+    for arm in (cap, full):
+        paid = [call["nano_usd"] for call in calls if call["arm"] == arm["arm"]]
+        assert sum(paid) == arm["spent_nano_usd"]
     assert "REPRODUCED" in (run / "report.html").read_text()
-    assert {log.name for log in (run / "logs").iterdir()} >= {"cap-sidecar.log", "cap-locust.log"}
+    assert (run / "summary.md").read_text().startswith("## REPRODUCED")
+    assert {log.name for log in (run / "logs").iterdir()} >= {"cap-sidecar.log", "full-budget.log"}
     assert run_json(tmp_path)["status"] == "complete"
 
 
