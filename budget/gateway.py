@@ -14,7 +14,7 @@ from aiohttp import ClientResponse
 
 from budget import refusals
 from budget.accounts import Accounts, Receipt, Ticket
-from budget.answers import StoredAnswer, Tee, storable
+from budget.answers import MAX_STORED_BYTES, StoredAnswer, Tee, storable
 from budget.asgi import (
     Answer,
     ClientGoneError,
@@ -141,7 +141,7 @@ class Gateway:
     ) -> None:
         call = ticket.call
         reader = StreamReader(wants_usage=call.wants_usage, choices=call.choices)
-        tee = Tee()
+        tee = Tee(MAX_STORED_BYTES if ticket.reservation.claim else 0)
         try:
             async with self._upstream.send(
                 "POST", target, headers, call.body, is_stream=call.is_stream
@@ -203,7 +203,7 @@ class Gateway:
         """Charge what a stream used; a whole one is stored as it was sent."""
         stored = None
         if reader.usage is not None and tee.kept is not None:
-            stored = _stored(response, tee.kept)
+            stored = _stored(ticket, response, tee.kept)
         await self._accounts.settle(ticket, reader.usage, stored)
         await answer.write(b"", is_last=True)
 
@@ -220,7 +220,7 @@ class Gateway:
         if usage is None and _cost_nothing(response.status):
             await self._accounts.release(ticket)
         else:
-            receipt = await self._accounts.settle(ticket, usage, _stored(response, body))
+            receipt = await self._accounts.settle(ticket, usage, _stored(ticket, response, body))
         passed = response_headers(response.raw_headers) + _budget_headers(ticket, receipt)
         await answer.whole(response.status, passed, body)
 
@@ -265,7 +265,9 @@ def _budget_headers(ticket: Ticket, receipt: Receipt | None) -> Headers:
     return headers
 
 
-def _stored(response: ClientResponse, body: bytes) -> StoredAnswer | None:
+def _stored(ticket: Ticket, response: ClientResponse, body: bytes) -> StoredAnswer | None:
+    if ticket.reservation.claim is None:
+        return None
     return storable(response.status, response_headers(response.raw_headers), body)
 
 
