@@ -295,7 +295,7 @@ def project(
             adds one execution side by side, for ever (0).
         days: How many days to look ahead (30).
         cap: Hard cap in US dollars for all workflows together (10).
-        zombie_executions: At which execution of one activity the gateway stops it (3).
+        zombie_executions: At which execution of one activity the gateway stops it (5).
         json: Print the result as JSON.
     """
     from lab.project_command import run_project  # noqa: PLC0415

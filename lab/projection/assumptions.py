@@ -52,7 +52,7 @@ class Assumptions:
     outage_s: Fraction | None = None
     days: Fraction = Fraction(MONTH_DAYS)
     cap_nano_usd: int = 10 * 10**9
-    zombie_executions: int = 3
+    zombie_executions: int = 5
 
     @property
     def activities(self) -> int:

@@ -37,10 +37,10 @@ def test_a_replay_charges_once_and_executions_go_on() -> None:
 
 
 def test_a_source_stop_charges_once_and_ends_the_executions() -> None:
-    """At the third execution of each of fifty activities its job is deleted."""
+    """At the fifth execution of each of fifty activities its job is deleted."""
     stop = by_measure(SCALE_CASE)[Measure.SOURCE_STOP]
     assert stop.paid == Volume(50, 1_500_000_000)
-    assert (stop.unpaid_executions, stop.unpaid_per_hour, stop.jobs_deleted) == (100, 0, 50)
+    assert (stop.unpaid_executions, stop.unpaid_per_hour, stop.jobs_deleted) == (200, 0, 50)
     assert stop.executions_end
 
 
