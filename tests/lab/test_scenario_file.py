@@ -46,4 +46,4 @@ def test_only_a_regular_file_is_read(tmp_path: Path) -> None:
 
 def test_a_missing_file_names_the_presets() -> None:
     """Whoever mistypes a preset sees what there is."""
-    assert "no preset (demo)" in _problem("dmeo")
+    assert "no preset (demo, incident, scale, single)" in _problem("dmeo")
