@@ -93,6 +93,10 @@ def _capped(arm: ArmJudgement, spent: str) -> str:
     return f"; a cap of {limit} held spend at {spent} while {refused}"
 
 
+def _workflows(count: int) -> str:
+    return "1 workflow was" if count == 1 else f"{count} workflows were"
+
+
 def _stopped(arm: ArmJudgement, spent: str) -> str:
     stopped = stopped_instances(arm.evidence)
     if not stopped:
@@ -100,6 +104,6 @@ def _stopped(arm: ArmJudgement, spent: str) -> str:
     longest = seconds(max(went_on_ms(arm.evidence).values(), default=0))
     nth = arm.evidence.scenario.zombie_executions
     return (
-        f"; with replay and source stop {spent} were spent: {len(stopped)} workflows were stopped "
-        f"at their source, the last execution {longest} after execution {nth} of its activity"
+        f"; with replay and source stop {spent} were spent: {_workflows(len(stopped))} stopped at "
+        f"the source, the last execution {longest} after execution {nth} of its activity"
     )

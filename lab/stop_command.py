@@ -55,7 +55,8 @@ def _actor() -> str:
 def _told(view: dict[str, Any]) -> list[str]:
     source = view.get("source") or {"state": "pending", "jobs_deleted": 0}
     lines = [f"{view['instance']}: {view['state']}, its calls are refused from now on"]
-    deleted = f"{source['jobs_deleted']} jobs deleted"
+    jobs = source["jobs_deleted"]
+    deleted = f"{jobs} {'job' if jobs == 1 else 'jobs'} deleted"
     match source["state"]:
         case "stopped":
             lines.append(f"source: stopped, {deleted}, none left")

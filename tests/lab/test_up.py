@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import SystemRandom
@@ -76,6 +77,37 @@ def test_a_stack_in_the_background_is_seen_disrupted_and_ended(runs: Path) -> No
     down = runaway(runs, "down")
     assert (down.returncode, down.stdout) == (0, "the stack is down\n")
     assert not any(psutil.pid_exists(pid) for pid in pids(after).values())
+
+
+def test_a_workflow_of_the_stack_is_stopped_at_its_source(runs: Path) -> None:
+    """`stop` deletes the job of the call in flight and says so; what it refused is told why."""
+    ports = free_ports(SystemRandom(), set())
+    up = runaway(runs, "up", "--detach", "--call-s", "30", *flags(ports))
+    assert up.returncode == 0, up.stderr
+    app, llm = (f"http://127.0.0.1:{port}" for port in (ports.app, ports.fake_llm))
+    request = {"name": "agent", "id": "lost"}
+    assert httpx.post(f"{app}/workflows", json=request, trust_env=False).status_code == 202
+    deadline = time.monotonic() + 20
+    while not httpx.get(f"{llm}/spend", trust_env=False).json()["in_flight"]:
+        assert time.monotonic() < deadline, "no call was made"
+        time.sleep(0.05)
+
+    stopped = runaway(runs, "stop", "lost", "--reason", "by a test")
+    assert (stopped.returncode, stopped.stderr) == (0, "")
+    assert stopped.stdout.splitlines() == [
+        "lost: killed, its calls are refused from now on",
+        "source: stopped, 1 job deleted, none left",
+    ]
+    again = json.loads(runaway(runs, "stop", "lost", "--json").stdout)
+    assert (again["state"], again["reason"]) == ("killed", "by a test")
+    assert again["source"]["jobs_left"] == 0
+
+
+def test_stop_without_a_stack_says_how_to_start_one(runs: Path) -> None:
+    """No gateway, nothing to stop: exit code 2 and the command that brings one up."""
+    done = runaway(runs, "stop", "lost")
+    assert done.returncode == 2
+    assert "start one with `runaway up`" in done.stderr
 
 
 def test_a_taken_port_is_named_before_anything_starts(runs: Path) -> None:
