@@ -78,7 +78,8 @@ something_ran_again() { [ -n "$(executions "$before")" ]; }
 
 end() {
   code=$?
-  trap - EXIT HUP INT TERM
+  trap - EXIT
+  trap '' HUP INT TERM
   say "taking everything down"
   compose down --volumes --remove-orphans >"$log" 2>&1 || cat "$log" >&2
   rm -f "$log"

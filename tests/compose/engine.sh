@@ -2,7 +2,7 @@
 # A Docker engine of this test's own, in namespaces that take every process and mount of it along
 # when they end. It sets up no NAT and no firewall rule: what it changes outside of its folder are
 # bridges and one group of cgroups, and stop_engine removes them. One at a time on a machine, which
-# may have other engines. Sourced by run.sh.
+# may have other engines. It dies with the script, even by SIGKILL. Sourced by run.sh.
 
 CGROUP=/runaway-compose-test
 # Covered by a tmpfs where the engine looks: the machine's own settings and key, and a containerd
@@ -15,12 +15,13 @@ start_engine() {
   mkdir "$work/engine"
   for each in $HIDDEN; do [ -d "$each" ] || { mkdir -p "$each" && made+=("$each"); }; done
   # shellcheck disable=SC2016 # the inner shell expands it
-  setsid unshare --mount --pid --fork --kill-child --mount-proc \
+  setsid setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc \
     sh -c 'for each in $0; do mount -t tmpfs none "$each" || exit; done; exec "$@"' "$HIDDEN" \
     docker-init -s -- dockerd \
     --host "unix://$work/engine/docker.sock" --pidfile "$work/engine/pid" \
     --data-root "$work/engine/data" --exec-root "$work/engine/exec" \
-    --cgroup-parent "$CGROUP" --bridge none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
+    --cgroup-parent "$CGROUP" --bridge none \
+    --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
     >"$work/engine/log" 2>&1 9<&- &
   engine=$!
   export DOCKER_HOST=unix://$work/engine/docker.sock
@@ -38,7 +39,6 @@ claim_engine() { exec 9</run && flock --nonblock 9; }
 
 # End dockerd in order, or else the first process of its namespace, with which all others end.
 stop_engine() {
-  [ -n "${engine:-}" ] || return 0
   local first
   bridges=$(own_bridges)
   first=$(pgrep -P "$engine" || true)

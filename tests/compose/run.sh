@@ -16,6 +16,7 @@ if [ -z "${COMPOSE_TEST_BOUNDED:-}" ]; then
 fi
 
 work=$(mktemp -d)
+export TMPDIR=$work
 export DOCKER_CONFIG=$work/docker COMPOSE_PROJECT_NAME=runaway-compose-test
 export COMPOSE_FILE=docker-compose.yml:tests/compose/engine.override.yaml
 export COMPOSE_TEST_BRIDGE=rwcompose$((RANDOM % 10000)) COMPOSE_TEST_PIP_CONF=$work/pip.conf
@@ -46,7 +47,7 @@ end() {
   trap - EXIT
   trap '' HUP INT TERM
   stop_base
-  step "end the engine" stop_engine
+  [ -z "${engine:-}" ] || step "end the engine" stop_engine
   left=$(left_of_engine)
   rm -rf "$work" || code=1
   if [ -n "$left" ]; then
