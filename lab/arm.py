@@ -70,12 +70,12 @@ class ArmRun:
             "disrupted": asdict(blow),
             "controls": self.controls.started,
             "observed_until_unix_ms": now_unix_ms(),
+            "jobs_left": pending_jobs(config, self.controls.started),
         }
         if self.controls.started:
             self.controls.wait(self.waiter, self.recorder)
         self.waiter.say("ending the load")
         self.load.stop(nursery)
-        seen["jobs_left"] = pending_jobs(config, self.controls.started)
         self.recorder.look_at("workflows")
         last_words = self.recorder.workflows()
         self._drain()

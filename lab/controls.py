@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from lab.errors import DeadlineError
+from lab.errors import CannotRunError, DeadlineError
 from lab.recorder import Recorder
 from lab.scenario import Scenario
 from lab.stack_config import StackConfig
@@ -23,6 +23,7 @@ _ASK_TIMEOUT_S = 15.0
 _POLL_S = 0.25
 _MARGIN_S = 20.0
 _ACCEPTED, _ACTIVE = 202, 409
+_SHOWN = 300
 
 
 def control_ids(run_id: str) -> tuple[str, ...]:
@@ -42,12 +43,14 @@ class Controls:
     scenario: Scenario
     run_id: str
     started: tuple[str, ...] = ()
+    _answer: str = "not asked yet"
 
     def start(self, waiter: Waiter, *, timeout_s: float) -> None:
         """Start them, and ask again until the engine has accepted each.
 
         Raises:
-            DeadlineError: it did not.
+            DeadlineError: it did not; the text has its last answer.
+            CannotRunError: the app takes no such workflow.
         """
         with httpx.Client(timeout=_ASK_TIMEOUT_S, trust_env=False) as client:
             for instance_id in control_ids(self.run_id):
@@ -56,6 +59,7 @@ class Controls:
                     "the engine to accept a control workflow",
                     timeout_s=timeout_s,
                     poll_s=_POLL_S,
+                    progress=lambda: self._answer,
                 )
                 self.started += (instance_id,)
 
@@ -90,7 +94,11 @@ class Controls:
         body = {"name": "agent", "id": instance_id, "input": given}
         try:
             answer = client.post(f"{self.config.url('app')}/workflows", json=body)
-        except httpx.TimeoutException:
+        except httpx.TransportError as error:
+            self._answer = repr(error)
             return False
+        self._answer = f"{answer.status_code}: {answer.text[:_SHOWN]}"
         # An answer that was lost on the way makes the next question meet an active instance.
+        if answer.is_client_error and answer.status_code != _ACTIVE:
+            raise CannotRunError(f"the app refused a control workflow: {self._answer}")
         return answer.status_code in (_ACCEPTED, _ACTIVE)

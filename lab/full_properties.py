@@ -1,6 +1,6 @@
 """The properties of arm `full`: paid once, stopped at the source, and nobody else harmed."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import Final
 
 from lab.evidence import ArmEvidence, InstanceView
@@ -19,6 +19,7 @@ from lab.redelivery import in_flight_at
 MOST_STOP_MS: Final = 5_000
 """Executions end within this after the one at which the gateway calls an instance a zombie."""
 
+_NAMED: Final = 5
 _OTHER_ARM: Final = "neither replay nor source stop"
 _NO_RUNAWAY: Final = "no runaway is expected"
 
@@ -70,39 +71,43 @@ def stopped_instances(evidence: ArmEvidence) -> list[InstanceView]:
     ]
 
 
+def lost_instances(evidence: ArmEvidence) -> set[str]:
+    """Return the workflows that had an activity in flight at the blow."""
+    keys = in_flight_at(evidence.executions, evidence.disrupted.began_unix_ms)
+    return {e.instance for e in evidence.executions if e.key in keys}
+
+
 def _stopped(evidence: ArmEvidence, expected: Again | None) -> PropertyResult:
-    name = "the gateway stopped a runaway at its source"
+    name = "the gateway stopped each runaway at its source"
     if evidence.arm != "full":
-        return not_applicable(name, "sometimes", evidence, _OTHER_ARM)
+        return not_applicable(name, "always", evidence, _OTHER_ARM)
     if expected is not Again.ENDLESS:
-        return not_applicable(name, "sometimes", evidence, _NO_RUNAWAY)
-    stopped = stopped_instances(evidence)
+        return not_applicable(name, "always", evidence, _NO_RUNAWAY)
+    lost, stopped = lost_instances(evidence), stopped_instances(evidence)
     jobs = sum(view.source.jobs_deleted for view in stopped if view.source)
-    detail = f"{len(stopped)} workflows stopped, {jobs} jobs deleted"
-    return sometimes(name, evidence, happened=bool(stopped) and jobs > 0, detail=detail)
+    missed = sorted(lost - {view.instance for view in stopped})
+    detail = f"{len(lost) - len(missed)} of {len(lost)} stopped, {jobs} jobs deleted in all"
+    if missed:
+        detail += f"; not stopped: {', '.join(missed[:_NAMED])}"
+    return always(name, evidence, held=not missed, detail=detail)
 
 
 def went_on_ms(evidence: ArmEvidence) -> dict[str, int]:
-    """Return how long each disrupted workflow was executed after an activity's N-th execution.
+    """Return how long each lost workflow was executed after an activity's N-th execution.
 
-    A workflow that was in flight at the blow and has no activity with so many executions is not
-    in it.
+    From the start of that execution to the last start of any activity of the workflow. A workflow
+    that has no activity with so many executions is not in it.
     """
-    keys = in_flight_at(evidence.executions, evidence.disrupted.began_unix_ms)
-    starts: dict[tuple[str, str], list[int]] = defaultdict(list)
-    last: dict[str, int] = {}
-    instance_of = {}
-    for e in sorted(evidence.executions, key=lambda e: e.started_unix_ms):
-        if e.key in keys:
-            starts[e.key].append(e.started_unix_ms)
-            last[e.instance] = e.started_unix_ms
-            instance_of[e.key] = e.instance
-    nth = evidence.scenario.zombie_executions
+    lost, nth = lost_instances(evidence), evidence.scenario.zombie_executions
+    runs: Counter[tuple[str, str]] = Counter()
     reached: dict[str, int] = {}
-    for key, times in starts.items():
-        if len(times) >= nth:
-            known = reached.get(instance_of[key], times[nth - 1])
-            reached[instance_of[key]] = min(known, times[nth - 1])
+    last: dict[str, int] = {}
+    for e in sorted(evidence.executions, key=lambda e: e.started_unix_ms):
+        if e.instance in lost:
+            runs[e.key] += 1
+            last[e.instance] = e.started_unix_ms
+            if runs[e.key] >= nth:
+                reached.setdefault(e.instance, e.started_unix_ms)
     return {instance: last[instance] - at for instance, at in reached.items()}
 
 
@@ -113,18 +118,15 @@ def _ended_in_time(evidence: ArmEvidence, expected: Again | None) -> PropertyRes
         return not_applicable(name, "always", evidence, _OTHER_ARM)
     if expected is not Again.ENDLESS:
         return not_applicable(name, "always", evidence, _NO_RUNAWAY)
-    if lost := lost_of(evidence, "executions"):
-        return unknown(name, "always", evidence, lost)
-    blow = evidence.disrupted.began_unix_ms
-    keys = in_flight_at(evidence.executions, blow)
-    lost_workflows = {e.instance for e in evidence.executions if e.key in keys}
-    delays = went_on_ms(evidence)
+    if lost_entries := lost_of(evidence, "executions"):
+        return unknown(name, "always", evidence, lost_entries)
+    lost, delays = lost_instances(evidence), went_on_ms(evidence)
     slowest = max(delays.values(), default=0)
     detail = (
-        f"{len(delays)} of {len(lost_workflows)} reached execution {nth} of one activity; "
+        f"{len(delays)} of {len(lost)} reached execution {nth} of one activity; "
         f"the last execution came at most {slowest / 1000:.2f} s after it"
     )
-    held = slowest <= MOST_STOP_MS and delays.keys() == lost_workflows
+    held = slowest <= MOST_STOP_MS and delays.keys() == lost
     return always(name, evidence, held=held, detail=detail)
 
 

@@ -60,7 +60,9 @@ def _told(view: dict[str, Any]) -> list[str]:
     match source["state"]:
         case "stopped":
             lines.append(f"source: stopped, {deleted}, none left")
-        case other:
+        case "failed":
+            lines.append(f"source: not stopped, {deleted}: {source['error']}; try again")
+        case _:
             why = f": {source['error']}" if source.get("error") else ""
-            lines.append(f"source: {other}, {deleted}{why}; the gateway goes on trying")
+            lines.append(f"source: not stopped yet, {deleted}{why}; the gateway goes on trying")
     return lines

@@ -14,8 +14,11 @@ from lab.verdict import Verdict
 
 _TEMPLATE = "summary.md.j2"
 _FINE = (Status.HELD, Status.HAPPENED)
-# What GitHub would take for markup, a mention or the end of a cell.
+# What GitHub would take for markup or the end of a cell.
 _MARKUP = re.compile(r"([\\`*_\[\]<>|#~@])")
+# Names and numbers behind these become links after the markup was read: escaping is too early.
+_LINKED = re.compile(r"([#@])(?=\w)")
+_NOTHING_WIDE = "\u200b"
 
 
 @cache
@@ -35,7 +38,8 @@ def _environment() -> jinja2.Environment:
 
 def plain(value: object) -> str:
     """Return text that GitHub shows as it is, on one line."""
-    return _MARKUP.sub(r"\\\1", " ".join(str(value).split()))
+    escaped = _MARKUP.sub(r"\\\1", " ".join(str(value).split()))
+    return _LINKED.sub(rf"\1{_NOTHING_WIDE}", escaped)
 
 
 def fence(text: str) -> str:

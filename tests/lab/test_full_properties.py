@@ -8,7 +8,7 @@ from lab.full_properties import full_properties
 from lab.judgement import Outcome
 from lab.property_result import Status
 from lab.verdict import ExitCode, judge
-from tests.lab.evidence_builder import COST, FIRST_AGAIN, activity, build, every
+from tests.lab.evidence_builder import COST, FIRST_AGAIN, UNTIL, activity, build, every
 from tests.lab.full_evidence import (
     CONTROL,
     NTH,
@@ -21,7 +21,7 @@ from tests.lab.test_verdict import endless_cap, endless_off
 
 ONCE = "each activity was charged once"
 REPLAYED = "a repeated call was answered without a charge"
-STOPPED = "the gateway stopped a runaway at its source"
+STOPPED = "the gateway stopped each runaway at its source"
 ENDED = "executions end within 5 s of the one that tells a runaway"
 NO_JOB = "the scheduler holds no job of a disrupted workflow"
 UNHARMED = "healthy workflows beside it complete, with no job deleted"
@@ -63,7 +63,7 @@ def test_every_property_holds_with_its_figures() -> None:
     arm = stopped_arm()
     assert came_out(arm, ONCE) == (Status.HELD, "5 paid calls of 5 activities, at most 1 of one")
     assert came_out(arm, REPLAYED) == (Status.HAPPENED, "8 calls got the stored answer")
-    assert came_out(arm, STOPPED) == (Status.HAPPENED, "2 workflows stopped, 2 jobs deleted")
+    assert came_out(arm, STOPPED) == (Status.HELD, "2 of 2 stopped, 2 jobs deleted in all")
     assert came_out(arm, NO_JOB) == (Status.HELD, "0 left when the observation ended")
     assert came_out(arm, UNHARMED) == (Status.HELD, "1 completed, for $0.072")
     status, detail = came_out(arm, ENDED)
@@ -92,6 +92,32 @@ def test_an_execution_six_seconds_later_breaks_it() -> None:
     assert status is Status.BROKEN
     assert "at most 5.00 s after it" in detail
     assert came_out(stopped_arm(again=[*starts, starts[-1] + 5_000]), ENDED)[0] is Status.HELD
+
+
+def test_another_activity_of_the_workflow_that_goes_on_breaks_it() -> None:
+    """It is the workflow that is stopped: whatever of it is executed later counts."""
+    arm = stopped_arm()
+    late = arm.executions[-1].model_copy(
+        update={
+            "seq": 10_000,
+            "instance": "run-1",
+            "execution_id": "another",
+            "started_unix_ms": UNTIL - 1000,
+            "ended_unix_ms": UNTIL - 990,
+        }
+    )
+    status, detail = came_out(arm.model_copy(update={"executions": (*arm.executions, late)}), ENDED)
+    assert status is Status.BROKEN
+    assert "s after it" in detail
+
+
+def test_a_runaway_that_the_gateway_did_not_stop_breaks_it_by_name() -> None:
+    """One source stop is not enough where two workflows are lost."""
+    views = [stopped(1, 4), stopped(2, 4, state="failed", jobs_deleted=0), control_view()]
+    assert came_out(stopped_arm(instances=views), STOPPED) == (
+        Status.BROKEN,
+        "1 of 2 stopped, 1 jobs deleted in all; not stopped: run-2",
+    )
 
 
 def test_a_workflow_that_never_reached_the_number_breaks_it() -> None:

@@ -61,6 +61,7 @@ def test_text_is_one_line_without_markup(text: str) -> None:
     shown = plain(text)
     assert len(shown.splitlines()) <= 1
     assert not re.search(r"(?<!\\)(\\\\)*[`*_<>|#@\[\]]", shown)
+    assert not re.search(r"[#@]\w", shown)
 
 
 @given(st.text("`ab\n "))
