@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from typing import Final
 
@@ -44,6 +44,7 @@ class SourceStopper:
         app_id: The app of an instance whose calls named none; empty when it is not known.
         metrics: Where ends are counted.
         wake: Set when somebody asked for a stop.
+        connect: Makes the scheduler's client from its address and the timeout of a call.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class SourceStopper:
         metrics: Metrics,
         *,
         wake: asyncio.Event,
+        connect: Callable[[str, float], SchedulerClient] = SchedulerClient,
     ) -> None:
         self._queue = queue
         self._address = address
@@ -62,16 +64,20 @@ class SourceStopper:
         self._app_id = app_id
         self._metrics = metrics
         self._wake = wake
+        self._connect = connect
 
     async def run(self) -> None:
         """Do so for ever."""
-        with SchedulerClient(self._address, CALL_TIMEOUT_S) as client:
+        with self._connect(self._address, CALL_TIMEOUT_S) as client:
             while True:
                 self._wake.clear()
                 try:
                     await self._once(client)
                 except StoreError as error:
                     log.warning("stops_wait_for_the_store", reason=str(error))
+                except Exception:
+                    # Without its stopper a gateway would refuse runaways and feed them for ever.
+                    log.exception("stopper_failed")
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_EVERY_S):
                         await self._wake.wait()
@@ -81,7 +87,7 @@ class SourceStopper:
         by_app = groupby(sorted(stops, key=self._app_of), key=self._app_of)
         for app, group in by_app:
             members = tuple(group)
-            reports = await asyncio.to_thread(stop_instances, client, app, self._namespace, members)
+            reports = await self._attempt(client, app, members)
             for stop, report in zip(members, reports, strict=True):
                 await self._report(stop, report)
 

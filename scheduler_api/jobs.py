@@ -24,6 +24,7 @@ _TYPE_PREFIX = "dapr.internal."
 _TYPE_SUFFIX = ".activity"
 _ID_SEPARATOR = "::"
 _ID_PARTS = 3
+_MOST_DIGITS = 10  # of an int32; Python refuses to read thousands of them
 _EVENT_FIELD = 1
 _LENGTH_DELIMITED = 2
 
@@ -144,7 +145,7 @@ def _first_field(value: bytes) -> bytes | None:
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal()
+    return text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
 
 
 def _metadata(app_id: str, namespace: str, actor_type: str, actor_id: str = "") -> pb.JobMetadata:

@@ -46,18 +46,26 @@ local function is_stop_due(place, now)
   return stop[1] ~= 'pending' and now - tonumber(stop[2] or '0') >= STOP_AGAIN_AFTER_MS
 end
 
+local function take_stop(stops, stop, lease_ends, reply)
+  redis.call('ZADD', stops, lease_ends, stop)
+  redis.call('HSET', stop, 'taken', '1')
+  local attempt = redis.call('HINCRBY', stop, 'attempts', 1)
+  local row = redis.call('HMGET', stop, 'id', 'app', 'requested', 'jobs')
+  for _, value in ipairs({ stop, row[1], row[2], row[3], text(attempt), row[4] }) do
+    reply[#reply + 1] = value
+  end
+end
+
 -- KEYS: the pending stops. ARGV: how many to take, for how long.
 -- Returns {stop key, id, app, requested, attempt, jobs, …}.
 local function take_stops(keys, args)
   local now, reply = now_ms(), {}
   local due = redis.call('ZRANGE', keys[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, args[1])
   for _, stop in ipairs(due) do
-    redis.call('ZADD', keys[1], now + tonumber(args[2]), stop)
-    redis.call('HSET', stop, 'taken', '1')
-    local attempt = redis.call('HINCRBY', stop, 'attempts', 1)
-    local row = redis.call('HMGET', stop, 'id', 'app', 'requested', 'jobs')
-    for _, value in ipairs({ stop, row[1], row[2], row[3], text(attempt), row[4] }) do
-      reply[#reply + 1] = value
+    if redis.call('HGET', stop, 'state') == 'pending' then
+      take_stop(keys[1], stop, now + tonumber(args[2]), reply)
+    else
+      redis.call('ZREM', keys[1], stop)
     end
   end
   return reply

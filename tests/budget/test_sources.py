@@ -1,5 +1,7 @@
 """Laws of stopping instances at their source, on a real scheduler."""
 
+import asyncio
+import contextlib
 import signal
 import socket
 from collections.abc import Iterator
@@ -10,9 +12,17 @@ import httpx
 import pytest
 import redis
 
+from budget.link import RedisLink
+from budget.metrics import Metrics
+from budget.scopes import ScopeKind
+from budget.sources import SourceStopper
+from budget.stops import StopQueue
+from budget.store import Store
+from budget.switches import Order, Switches
+from scheduler_api import ActivityJob, SchedulerClient
 from tests.budget.conftest import StartGateway
 from tests.budget.executions import execute, listed, schedule, view
-from tests.budget.gateways import RunningGateway, wait_until
+from tests.budget.gateways import RunningGateway, until, wait_until
 from tests.sidecar.scheduler.harness import Scheduler, scheduler
 from tests.support.ports import free_port
 
@@ -214,3 +224,72 @@ def test_a_zombie_without_an_app_tells_what_is_missing(start_gateway: StartGatew
     found = ended(gateway, "w")
     assert found["state"] == "failed"
     assert "BUDGET_APP_ID" in found["error"]
+
+
+def test_a_stop_that_can_not_be_read_holds_up_no_other(
+    start_gateway: StartGateway, tmp_path: Path, redis_url: str
+) -> None:
+    """Whatever goes wrong in one round, the log has it and there is a next one."""
+    with scheduler(tmp_path / "jobs") as jobs:
+        gateway = strict(start_gateway, jobs.address)
+        client = redis.Redis.from_url(redis_url, decode_responses=True)
+        key = "{budget}:stop:damaged"
+        for field, value in {"state": "pending", "id": "damaged", "app": "a", "jobs": "["}.items():
+            client.hset(key, field, value)
+        client.zadd("{budget}:stops", {"{budget}:stop:without-a-record": 0, key: 1})
+        wait_until(lambda: "stopper_failed" in gateway.service.log.read_text(), "the log has it")
+        assert client.zrange("{budget}:stops", 0, -1) == [key]
+        client.close()
+        schedule(jobs, gateway.app, "w::1::1")
+        for _ in range(2):
+            execute(gateway, "w")
+        assert ended(gateway, "w")["state"] == "stopped"
+        assert listed(jobs, gateway.app) == []
+
+
+class FirstListingFails(SchedulerClient):
+    """A client with a defect."""
+
+    _is_first = True
+
+    def list_activity_jobs(self, app_id: str, namespace: str = "default") -> list[ActivityJob]:
+        """Fail the first time, with an error that no client of ours raises."""
+        if self._is_first:
+            self._is_first = False
+            raise RuntimeError("a defect")
+        return super().list_activity_jobs(app_id, namespace)
+
+
+async def test_a_defect_in_an_attempt_is_told_and_tried_again(
+    store: Store, link: RedisLink, redis_url: str, tmp_path: Path
+) -> None:
+    """The stop says what went wrong, and the next attempt ends it."""
+    assert store
+    client, errors = redis.Redis.from_url(redis_url, decode_responses=True), set[bytes | str]()
+
+    def is_stopped() -> bool:
+        found = client.hgetall("{budget}:stop:w")
+        errors.add(found["error"])
+        return found["state"] == "stopped"
+
+    with scheduler(tmp_path / "jobs") as jobs:
+        schedule(jobs, "lab", "w::1::1")
+        order = Order(ScopeKind.INSTANCE, "w", "runs away", "ann")
+        await Switches(link).kill_at_source(order, "lab")
+        stopper = SourceStopper(
+            StopQueue(link),
+            jobs.address,
+            "default",
+            "",
+            Metrics(),
+            wake=asyncio.Event(),
+            connect=FirstListingFails,
+        )
+        task = asyncio.create_task(stopper.run())
+        await until(is_stopped, "the next attempt has ended it")
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        assert listed(jobs, "lab") == []
+    client.close()
+    assert "RuntimeError: a defect" in errors

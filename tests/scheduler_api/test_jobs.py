@@ -91,6 +91,7 @@ def test_other_jobs_are_left_out() -> None:
             listed("a::1::1", data, actor_type="dapr.internal.default.lab.activity2"),
             listed("a", data),
             listed("a::b::c", data),
+            listed(f"a::{'1' * 5000}::1", data),
         ]
     )
     assert read_jobs(response, "lab", "default") == []
