@@ -31,8 +31,9 @@ _OPTIONS = [
     ("grpc.max_receive_message_length", 256 * 1024 * 1024),
     # Calls fail without being tried while a connection waits: by default for up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 250),
+    # Despite its name that is how long one attempt to connect may take.
+    ("grpc.min_reconnect_backoff_ms", 5_000),
 ]
 _NOBODY_ANSWERS = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 

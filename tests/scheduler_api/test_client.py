@@ -17,6 +17,7 @@ from scheduler_api import (
 from tests.scheduler_api.test_jobs import bare, event, wrapped
 from tests.sidecar.scheduler.harness import Scheduler, schedule_request, scheduler
 from tests.support.ports import free_port
+from tests.support.slow_link import slow_link
 
 KIND = "dapr.internal.default.{app}.activity"
 
@@ -123,6 +124,13 @@ def test_whoever_was_not_there_is_found_when_it_is_back(tmp_path: Path) -> None:
                     break
                 except SchedulerUnreachableError:
                     assert time.monotonic() < deadline
+
+
+def test_a_slow_link_is_waited_for(running: Scheduler) -> None:
+    """A scheduler whose greeting takes half a second answers the first call."""
+    pending(running, "slow", "a::1::1")
+    with slow_link(running.address, 0.5) as address, SchedulerClient(address) as client:
+        assert [job.instance_id for job in client.list_activity_jobs("slow")] == ["a"]
 
 
 async def test_nobody_answers() -> None:
