@@ -1,6 +1,7 @@
 """Idempotency keys and executions: what tells two calls that are the same from two that are not.
 
-Pure. A claim covers the caller's credential: an answer never reaches another one.
+Pure. A claim covers every header that is called like a credential: callers that such a header tells
+apart never get each other's answers.
 """
 
 from collections.abc import Iterable
@@ -10,7 +11,8 @@ from typing import Final
 
 from metering.identity import UNKNOWN, CallerIdentity
 
-_CREDENTIALS: Final = frozenset({b"authorization", b"api-key", b"x-api-key"})
+_IN_CREDENTIALS: Final = (b"auth", b"key", b"token", b"secret", b"signature")
+_IDEMPOTENCY: Final = b"idempotency-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class Claim:
     """A caller's word that calls with this key are one call.
 
     Attributes:
-        key: Digest of the idempotency key and the caller's credential.
+        key: Digest of the idempotency key and the caller's credentials.
         body: Digest of the request, as it was received.
     """
 
@@ -47,7 +49,7 @@ def claim_of(
     """Return the claim of a request, None when it has no idempotency key."""
     if identity.idempotency_key in {"", UNKNOWN}:
         return None
-    credentials = [name + b":" + value for name, value in headers if name in _CREDENTIALS]
+    credentials = sorted(name + b":" + value for name, value in headers if _is_credential(name))
     return Claim(
         _digest(_bytes(identity.idempotency_key), *credentials), _digest(target.encode(), body)
     )
@@ -66,6 +68,11 @@ def execution_of(identity: CallerIdentity) -> Execution | None:
     )
     ordinal = identity.idempotency_key.rpartition(":")[2]
     return Execution(_digest(*map(_bytes, parts)), ordinal, label)
+
+
+def _is_credential(name: bytes) -> bool:
+    """Tell whether a header (lower case) may say who calls: providers each have their own."""
+    return name != _IDEMPOTENCY and any(part in name for part in _IN_CREDENTIALS)
 
 
 def _bytes(text: str) -> bytes:

@@ -26,8 +26,11 @@ LOOK_EVERY_S: Final = 0.5
 MOST_AT_ONCE: Final = 64
 CALL_TIMEOUT_S: Final = 5.0
 DELETING_TIMEOUT_S: Final = 15.0
-LEASE_MS: Final = 30_000
-"""Longer than an attempt: two listings, and deletions in between."""
+ATTEMPT_S: Final = 3 * CALL_TIMEOUT_S + DELETING_TIMEOUT_S
+"""At most: a listing, deletions of which the last may take its time, another listing."""
+
+LEASE_S: Final = 2 * ATTEMPT_S
+"""What was taken with the rest and can't be begun in time is left to the end of the lease."""
 
 FIRST_RETRY_MS: Final = 500
 MOST_RETRY_MS: Final = 5_000
@@ -83,9 +86,12 @@ class SourceStopper:
                         await self._wake.wait()
 
     async def _once(self, client: SchedulerClient) -> None:
-        stops = await self._queue.take(MOST_AT_ONCE, LEASE_MS)
+        begin_by_s = time.monotonic() + LEASE_S - ATTEMPT_S
+        stops = await self._queue.take(MOST_AT_ONCE, round(LEASE_S * 1000))
         by_app = groupby(sorted(stops, key=self._app_of), key=self._app_of)
         for app, group in by_app:
+            if time.monotonic() > begin_by_s:
+                break
             members = tuple(group)
             reports = await self._attempt(client, app, members)
             for stop, report in zip(members, reports, strict=True):
@@ -105,16 +111,16 @@ class SourceStopper:
         return stop.app or self._app_id
 
     async def _report(self, stop: TakenStop, report: StopReport) -> None:
-        is_mine = await self._queue.report(stop, _within_deadline(stop, report))
+        state = await self._queue.report(stop, report, DEADLINE_MS)
         log.info(
             "source_stop",
             instance=stop.instance,
             attempt=stop.attempt,
-            state=report.state,
+            state=state,
             deleted=len(report.deleted),
             error=report.error,
         )
-        if is_mine and report.state is not StopState.PENDING:
+        if state not in (None, StopState.PENDING):
             self._metrics.tripped("source_stop")
 
 
@@ -159,11 +165,3 @@ def _judge(stop: TakenStop, deleted: list[DeletedJob], left: int) -> StopReport:
 def _again(stop: TakenStop, deleted: list[DeletedJob], left: int | None, error: str) -> StopReport:
     wait_ms = min(MOST_RETRY_MS, FIRST_RETRY_MS << min(stop.attempt - 1, 10))
     return StopReport(StopState.PENDING, tuple(deleted), left, error, wait_ms)
-
-
-def _within_deadline(stop: TakenStop, report: StopReport) -> StopReport:
-    age_ms = time.time_ns() // 1_000_000 - stop.requested_unix_ms
-    if report.state is not StopState.PENDING or age_ms < DEADLINE_MS:
-        return report
-    why = f"given up after {age_ms // 1000} s: {report.error}"
-    return StopReport(StopState.FAILED, report.deleted, report.jobs_left, why)

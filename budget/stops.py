@@ -68,20 +68,24 @@ class StopQueue:
         row = await library.call(self._link, "take_stops", (STOPS,), most, lease_ms)
         return tuple(_taken(row[i : i + _FIELDS]) for i in range(0, len(row), _FIELDS))
 
-    async def report(self, stop: TakenStop, report: StopReport) -> bool:
-        """Say what came of it; False when it was resumed, or another gateway took it."""
+    async def report(
+        self, stop: TakenStop, report: StopReport, give_up_after_ms: int
+    ) -> StopState | None:
+        """Say what came of it; return what the stop is, None when it is no more this gateway's.
+
+        One that is not done so long after it was asked for, by the store's clock, is failed.
+        """
         jobs = (stop.jobs + report.deleted)[:MAX_SHOWN_JOBS]
         left = "" if report.jobs_left is None else report.jobs_left
-        return bool(
-            await library.call(
-                self._link,
-                "report_stop",
-                (META, TRIPS, stop.key, STOPS),
-                *(stop.requested_unix_ms, stop.attempt, report.state, len(report.deleted), left),
-                encode_json([asdict(job) for job in jobs]).decode(),
-                *(report.error, report.retry_after_ms),
-            )
+        state = await library.call(
+            self._link,
+            "report_stop",
+            (META, TRIPS, stop.key, STOPS),
+            *(stop.requested_unix_ms, stop.attempt, report.state, len(report.deleted), left),
+            encode_json([asdict(job) for job in jobs]).decode(),
+            *(report.error, report.retry_after_ms, give_up_after_ms),
         )
+        return StopState(state) if state else None
 
 
 def read_jobs(text: str) -> tuple[DeletedJob, ...]:

@@ -72,22 +72,27 @@ local function take_stops(keys, args)
 end
 
 -- KEYS: meta, trips, the stop, the pending stops. ARGV: requested, attempt, state, jobs deleted,
--- jobs left ('' is unknown), jobs as JSON, error, ms until the next attempt.
--- Returns 1, or 0 when another attempt or a resume came in between.
+-- jobs left ('' is unknown), jobs as JSON, error, ms until the next attempt, after how many ms since
+-- it was asked for a stop is given up.
+-- Returns the state, or '' when another attempt or a resume came in between.
 local function report_stop(keys, args)
   local place = { meta = keys[1], trips = keys[2], stop = keys[3], stops = keys[4] }
   local stop = redis.call('HMGET', place.stop, 'state', 'requested', 'attempts')
   if stop[1] ~= 'pending' or stop[2] ~= args[1] or stop[3] ~= args[2] then
-    return 0
+    return ''
   end
-  local now = now_ms()
+  local now, state, why = now_ms(), args[3], args[7]
+  local age = now - tonumber(stop[2])
+  if state == 'pending' and age >= tonumber(args[9]) then
+    state, why = 'failed', 'given up after ' .. text(math.floor(age / 1000)) .. ' s: ' .. why
+  end
   redis.call('HINCRBY', place.stop, 'deleted', args[4])
-  redis.call('HSET', place.stop, 'left', args[5], 'jobs', args[6], 'error', args[7])
+  redis.call('HSET', place.stop, 'left', args[5], 'jobs', args[6], 'error', why)
   redis.call('HDEL', place.stop, 'taken')
-  if args[3] == 'pending' then
+  if state == 'pending' then
     redis.call('ZADD', place.stops, now + tonumber(args[8]), place.stop)
   else
-    end_stop(place, now, args[3], args[7])
+    end_stop(place, now, state, why)
   end
-  return 1
+  return state
 end

@@ -53,8 +53,12 @@ def test_a_credential_is_part_of_the_key_and_the_body_is_not() -> None:
     plain = claim()
     bearer = claim(credentials=((b"authorization", b"Bearer a"), (b"x-other", b"1")))
     assert bearer == claim(credentials=((b"authorization", b"Bearer a"),))
-    keys = {plain.key, bearer.key, claim(credentials=((b"x-api-key", b"Bearer a"),)).key}
-    assert len(keys) == 3
+    named = (b"x-api-key", b"x-goog-api-key", b"ocp-apim-subscription-key", b"x-auth-token")
+    keys = {claim(credentials=((name, b"Bearer a"),)).key for name in named}
+    assert len(keys | {plain.key, bearer.key}) == len(named) + 2
+    both = ((b"api-key", b"1"), (b"authorization", b"2"))
+    assert claim(credentials=both) == claim(credentials=both[::-1])
+    assert claim(credentials=((b"idempotency-key", b"another"),)) == plain
     other = claim(body=b"{ }")
     assert (other.key, other.body == plain.body) == (plain.key, False)
     assert claim(target="/v1?a").body != plain.body
