@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from budget import refusals
 from budget.answers import StoredAnswer
+from budget.asgi import Wait
 from budget.calls import PricedCall
 from budget.claims import Claim, execution_of
 from budget.closing import Closer, End, Kept
@@ -110,15 +111,16 @@ class Accounts:
         self.journal = Journal(metrics)
 
     async def admit(
-        self, call: PricedCall, identity: CallerIdentity, claim: Claim | None
+        self, call: PricedCall, identity: CallerIdentity, claim: Claim | None, wait: Wait
     ) -> Ticket | Replay:
         """Hold the call's worst case in all of its scopes, and mark it as dispatched.
 
         A call that was made before is answered from the store and holds nothing; while it is under
-        way its end is waited for.
+        way its end is waited for, with `wait`: a call whose caller left meanwhile is not made.
 
         Raises:
             RefusedError: 402, 422, 429 or 503; nothing is held.
+            ClientGoneError: The caller left while it waited; nothing is held.
         """
         reservation = Reservation(
             id=uuid4().hex,
@@ -131,7 +133,7 @@ class Accounts:
             execution=execution_of(identity),
         )
         try:
-            admission = await self._decide(reservation)
+            admission = await self._decide(reservation, wait)
         except StoreError as error:
             refusal = refusals.store_unavailable()
             self.journal.refused(identity, refusal, reservation)
@@ -146,7 +148,7 @@ class Accounts:
             return admission
         raise RefusedError(self._refuse(call, identity, reservation, admission))
 
-    async def _decide(self, reservation: Reservation) -> Admission:
+    async def _decide(self, reservation: Reservation, wait: Wait) -> Admission:
         """Ask until the same call is no more under way, for longer than a hold lives."""
         ends_s = time.monotonic() + self._wait_s
         for times in count():
@@ -156,7 +158,7 @@ class Accounts:
             left_s = ends_s - time.monotonic()
             if not isinstance(admission, InFlight) or left_s <= 0:
                 break
-            await self.flights.wait(admission.reservation_id, left_s, times)
+            await wait(self.flights.wait(admission.reservation_id, left_s, times))
         return admission
 
     def note_refusal(self, identity: CallerIdentity, refusal: Refusal) -> None:

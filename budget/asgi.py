@@ -1,7 +1,7 @@
 """The little of ASGI that the data path needs: bounded request bodies, and answers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any, Final
 
 from budget import refusals
@@ -12,6 +12,8 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Wait = Callable[[Coroutine[Any, Any, None]], Awaitable[None]]
+"""Waits for something, for a caller who may leave meanwhile."""
 
 MAX_BODY_BYTES: Final = 4 << 20
 BODY_TIMEOUT_S: Final = 30.0
@@ -20,7 +22,7 @@ JSON: Final = (b"content-type", b"application/json")
 
 
 class ClientGoneError(Exception):
-    """The client left before its request was whole."""
+    """The client left before its request was whole, or while it waited for its turn."""
 
 
 async def read_body(scope: Scope, receive: Receive, most_bytes: int = MAX_BODY_BYTES) -> bytes:
@@ -47,6 +49,32 @@ async def read_body(scope: Scope, receive: Receive, most_bytes: int = MAX_BODY_B
                     return bytes(body)
     except TimeoutError:
         raise RefusedError(refusals.body_timeout(BODY_TIMEOUT_S)) from None
+
+
+def while_there(receive: Receive) -> Wait:
+    """Return what waits for something as long as the client, whose request is read, is there.
+
+    It raises ClientGoneError when the client left.
+    """
+
+    async def wait(something: Coroutine[Any, Any, None]) -> None:
+        tasks = [asyncio.create_task(each) for each in (something, _leaving(receive))]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            has_left = tasks[1].done()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if has_left:
+            raise ClientGoneError
+
+    return wait
+
+
+async def _leaving(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def given(body: bytes) -> Receive:

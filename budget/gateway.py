@@ -22,6 +22,7 @@ from budget.asgi import (
     Scope,
     Send,
     read_body,
+    while_there,
 )
 from budget.calls import PricedCall, price_call
 from budget.claims import Claim, claim_of
@@ -124,7 +125,7 @@ class Gateway:
         received = await read_body(scope, receive)
         call = self._price(identity, received)
         claim = self._claim(scope, identity, received)
-        admission = await self._accounts.admit(call, identity, claim)
+        admission = await self._accounts.admit(call, identity, claim, while_there(receive))
         if isinstance(admission, Replay):
             await _replay(admission, Answer(send))
             return

@@ -139,6 +139,29 @@ async def test_whoever_waits_for_an_error_tries_in_turn(gateway: RunningGateway)
     assert events == ["reserve", "dispatch", "release"] * 5
 
 
+@pytest.mark.parametrize("replica", [0, 1])
+async def test_whoever_left_while_it_waited_makes_no_call(
+    start_gateway: StartGateway, replica: int
+) -> None:
+    """Once the call under way fails, those who gave up pay for nothing, at whichever gateway."""
+    gateways = [start_gateway(BUDGET_CAP_USD="1") for _ in range(replica + 1)]
+    first, url = gateways[0], f"{gateways[replica].url}/v1/chat/completions"
+    request = keyed(first, user="wait:1;drop")
+
+    async def give_up(client: httpx.AsyncClient) -> None:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post(**{**request, "url": url}, timeout=0.3)
+
+    async with httpx.AsyncClient(timeout=20) as client:
+        failing = asyncio.create_task(client.post(**request))
+        await until(first.reserved, "the first call is under way")
+        await asyncio.gather(*(give_up(client) for _ in range(3)))
+        assert (await failing).status_code == 502
+    # It ends when its calls have ended.
+    await asyncio.to_thread(gateways[replica].service.stop)
+    assert paid(first) == 1
+
+
 async def test_whoever_waits_too_long_is_told_to_come_again(gateway: RunningGateway) -> None:
     """A little more than a hold's time is the longest wait; a stream may take longer."""
     request = keyed(gateway, stream=True, user="pace:0.85")
