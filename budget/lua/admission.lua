@@ -95,9 +95,9 @@ local function count_decided(place, ask, instance, outcome, now)
     request_stop(place, now, ask.instance, instance.app, 'gateway')
   end
   if times > 0 and instance.is_known then
-    count_execution(place, instance, ask.activity, times)
+    count_execution(place, ask.strangers, instance, ask.activity, times)
   elseif times > 0 then
-    note_stranger(ask.strangers, ask.activity, now)
+    note_stranger(place, ask.strangers, ask.activity, now)
   end
   return outcome
 end

@@ -5,6 +5,7 @@
 -- activity: how often each call of it was decided for good, by the call's ordinal; executions, as
 --           far as the instance was told. A resume begins new ones.
 --
+--           While its instance is not known: stranger, where that would be kept
 -- strangers: activities of instances that are not known, by when they were last refused
 --
 -- What is counted is forgotten a week after it was last touched, and of strangers all but the last
@@ -55,11 +56,17 @@ local function mark(place, instance, now, id, why)
 end
 
 -- An instance that was only ever refused is not remembered, but its activities are for a while: one
--- that runs away into refusals becomes known when it becomes a zombie.
-local function note_stranger(strangers, activity, now)
+-- that runs away into refusals becomes known when it becomes a zombie. The count of one that has
+-- become known since lives on as all of them do.
+local function note_stranger(place, strangers, activity, now)
+  redis.call('HSET', activity, 'stranger', place.record)
   redis.call('ZADD', strangers, now, activity)
   if redis.call('ZCARD', strangers) > MAX_STRANGERS then
-    redis.call('DEL', redis.call('ZPOPMIN', strangers)[1])
+    local oldest = redis.call('ZPOPMIN', strangers)[1]
+    local instance = redis.call('HGET', oldest, 'stranger')
+    if not (instance and read_instance({ record = instance }).is_known) then
+      redis.call('DEL', oldest)
+    end
   end
 end
 
@@ -71,7 +78,7 @@ local function count_call(activity, ordinal)
 end
 
 -- Adds to the instance's figures what a call says of its activity's executions.
-local function count_execution(place, instance, activity, times)
+local function count_execution(place, strangers, instance, activity, times)
   local told = tonumber(redis.call('HGET', activity, 'executions') or '0')
   if times <= told then
     return
@@ -80,6 +87,7 @@ local function count_execution(place, instance, activity, times)
   redis.call('HINCRBY', place.record, 'executions', times - told)
   if told == 0 then
     redis.call('HINCRBY', place.record, 'activities', 1)
+    redis.call('ZREM', strangers, activity)
   end
   if times > instance.most then
     redis.call('HSET', place.record, 'most_executions', text(times))

@@ -1,17 +1,20 @@
 """Laws of the functions in Redis, watched through the store."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from budget.claims import Execution
 from budget.errors import StoreArgumentError, StoreLostError, StoreUnavailableError
+from budget.library import ACTIVITY_PREFIX, STRANGERS
 from budget.link import RedisLink
 from budget.reading import Reading
-from budget.reservations import Allowed, Denied, HoldState, Obstacle
+from budget.reservations import Allowed, Denied, HoldState, Obstacle, Reservation
 from budget.scopes import MAX_LIMIT_NANO_USD, ScopeKind
 from budget.store import Store
 from metering.money import NanoUsd
-from tests.budget.builders import HOUR_MS, reservation
+from tests.budget.builders import HOUR_MS, LIMIT, reservation
 from tests.support.services import redis_server
 
 
@@ -88,6 +91,28 @@ async def test_refused_strangers_leave_no_keys(store: Store, link: RedisLink) ->
     assert (states, known) == ([], 0)
     assert await link.send("KEYS", "*:instance:*") == []
     assert (await Reading(link).total()).refusals == 50
+
+
+async def test_an_instance_that_became_known_keeps_its_counts(
+    store: Store, link: RedisLink
+) -> None:
+    """The bound on what is kept of strangers forgets the oldest of those who are still strangers."""
+
+    def call(task: int, amount: int, instance: str = "i-1") -> Reservation:
+        execution = Execution(f"{instance}-{task}", "1", "think")
+        return replace(reservation(amount, instance=instance), execution=execution)
+
+    for task in (1, 2):
+        assert isinstance(await store.reserve(call(task, LIMIT + 1)), Denied)
+    assert isinstance(await store.reserve(call(1, LIMIT + 1, "stranger")), Denied)
+    assert isinstance(await store.reserve(call(1, 1)), Allowed)
+    fillers = [str(part) for n in range(9_998) for part in (10**15, f"{{budget}}:activity:f-{n}")]
+    await link.send("ZADD", STRANGERS, *fillers)
+    for task in (3, 4):
+        assert isinstance(await store.reserve(call(task, LIMIT + 1, "other")), Denied)
+    counted = [f"{ACTIVITY_PREFIX}{name}:0" for name in ("i-1-1", "i-1-2", "stranger-1")]
+    assert [await link.send("HGET", key, "call:1") for key in counted] == ["2", "1", None]
+    assert await link.send("ZSCORE", STRANGERS, counted[0]) is None
 
 
 async def test_a_cost_above_the_reservation_is_recorded_in_full(
