@@ -105,19 +105,20 @@ class ComposeStack:
 
         Raises:
             DockerError: something may be left; the text names the project.
+            OSError: a log can't be kept; nothing is left all the same.
         """
         with self._lock:
             if not self._begun:
                 return
             for name in self._services:
                 self._states[name] = "down"
-            if self._up is not None:
-                self.nursery.end(self._up, grace_s=1)
-            for each in self.services:
-                self._keep_log(each)
-            self.project.down()
-            self.nursery.forget_undo(self.project.down_command())
-            self._begun = False
+            try:
+                if self._up is not None:
+                    self.nursery.end(self._up, grace_s=1)
+                for each in self.services:
+                    self._keep_log(each)
+            finally:
+                self._take_down()
         self._changed()
 
     def alive(self) -> None:
@@ -173,6 +174,11 @@ class ComposeStack:
             self._up = self.nursery.spawn("compose", command, env=self.project.env, log=log)
         self._changed()
 
+    def _take_down(self) -> None:
+        self.project.down()
+        self.nursery.forget_undo(self.project.down_command())
+        self._begun = False
+
     def _end_up(self) -> None:
         if self._up is not None:
             code = self.nursery.end(self._up, grace_s=0)
@@ -198,7 +204,7 @@ class ComposeStack:
             text = self.project.ask("logs", "--no-color", "--no-log-prefix", each.service)
         except DockerError as error:
             text = f"{error}\n"
-        log.write_text(text)
+        log.write_text(text, encoding="utf-8")
 
     def _failure(self, name: str, reason: str) -> ServiceFailedError:
         self._keep_log(self._services[name])

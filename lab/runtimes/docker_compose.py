@@ -134,7 +134,9 @@ def ask(
             list(command),
             env=dict(env),
             capture_output=True,
-            text=True,
+            # A container may have logged anything.
+            encoding="utf-8",
+            errors="replace",
             timeout=timeout_s,
             check=False,
             # Ctrl-C is for the lab, which then asks for the end itself.

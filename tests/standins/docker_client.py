@@ -116,7 +116,7 @@ def _logs(project: Project, words: list[str]) -> None:
     *flags, service = words
     if flags != ["--no-color", "--no-log-prefix"] or service not in project.containers:
         _refuse(f"logs: unknown: {words}")
-    sys.stdout.write((HOME / f"{service}.log").read_text())
+    sys.stdout.buffer.write((HOME / f"{service}.log").read_bytes())
 
 
 def _down(project: Project, words: list[str]) -> None:

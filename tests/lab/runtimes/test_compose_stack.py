@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,6 +96,34 @@ def test_a_service_is_killed_and_started_and_all_is_gone_at_the_end(docker: Path
         stack.stop()
     assert not any(map(lives, members.values()))
     assert "dapr of 1.16.1 runs" in (config.logs / "sidecar.log").read_text()
+    assert [words[0] for words in asked(docker)].count("down") == 1
+
+
+def test_a_log_that_is_no_utf_8_is_kept_all_the_same(docker: Path) -> None:
+    """What a container wrote stops nothing: its log has a mark where no text can be read."""
+    config = config_in(docker)
+    with Nursery() as nursery:
+        stack = stack_in(config, nursery)
+        stack.start(Waiter(threading.Event()))
+        with (docker / "dapr.log").open("ab") as log:
+            log.write(b"caf\xe9\n")
+        members = containers(docker)
+        stack.stop()
+    assert not any(map(lives, members.values()))
+    assert "caf\ufffd\n" in (config.logs / "sidecar.log").read_text(encoding="utf-8")
+
+
+def test_logs_that_cannot_be_kept_do_not_keep_the_stack(docker: Path) -> None:
+    """With no folder to write to, `stop` says so once everything is gone."""
+    config = config_in(docker)
+    with Nursery() as nursery:
+        stack = stack_in(config, nursery)
+        stack.start(Waiter(threading.Event()))
+        members = containers(docker)
+        shutil.rmtree(config.logs)
+        with pytest.raises(FileNotFoundError):
+            stack.stop()
+        assert not any(map(lives, members.values()))
     assert [words[0] for words in asked(docker)].count("down") == 1
 
 
