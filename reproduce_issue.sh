@@ -5,7 +5,8 @@
 #   DAPR_VERSION=1.16.2 OBSERVE_S=30 ./reproduce_issue.sh
 #
 # Exit code: 0 REPRODUCED (activities are executed without end), 1 NOT REPRODUCED (once more, then
-# no more), 2 it could not run or can't tell. It takes down what it started, whatever happens.
+# no more), 2 it could not run or can't tell. It takes down what it started, whatever happens: a
+# compose project of its own, or that of COMPOSE_PROJECT_NAME, of which nothing may be there.
 set -eu
 cd "$(dirname "$0")"
 
@@ -16,6 +17,8 @@ PATIENCE_S=120
 # The last part of the window, in which a runaway must still go on.
 TAIL_S=10
 INSTANCE=hello-$(date +%s)-$$
+COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME:-runaway-reproduce-$$}
+export COMPOSE_PROJECT_NAME
 
 say() { printf '%s  %s\n' "$(date +%T)" "$*"; }
 
@@ -56,8 +59,8 @@ wait_until() {
 # Print the first field named $1 of the JSON that comes in.
 field() { tr '{,}' '\n\n\n' | sed -n "s/^ *\"$1\": *\"\{0,1\}\([^\"]*\).*/\1/p" | head -n 1; }
 
-# Print `<task id> <end, unix ms>` of each execution of the workflow's activities that ended after
-# the cursor $1.
+# Print `<task id> <run> <cursor>` of each execution of the workflow's activities that ended after
+# the cursor $1; the app counts the runs of a task.
 executions() {
   get "$app/executions?after=$1&limit=10000" | tr '{' '\n' | awk -v instance="$INSTANCE" '
     function field(name) {
@@ -66,15 +69,22 @@ executions() {
       sub(/^[^:]*: *"?/, "", text)
       return text
     }
-    field("instance") == instance { print field("task_id"), field("ended_unix_ms") }'
+    field("instance") == instance { print field("task_id"), field("run"), field("seq") }'
 }
 
-cursor() { get "$app/executions?after=0&limit=10000" | field next; }
+# Print the cursor behind all that has ended; $1: an earlier one.
+cursor() {
+  get "$app/executions?after=$1&limit=10000" | field next | grep . ||
+    cannot "the app does not say what has ended"
+}
 # The total's fields come first, those of its parts after it.
 spent() { get "$fake_llm/spend" | field "$1"; }
 first_round_is_over() { [ "$(executions 0 | wc -l)" -ge 3 ]; }
 calls_are_in_flight() { get "$app/workflows/$INSTANCE" | grep -q '"in_flight":[1-9]'; }
-something_ran_again() { [ -n "$(executions "$before")" ]; }
+# Print those after the loss that are not the first of their task. A first one may end after it
+# too: it was in flight, or waited for a thread of the app.
+executed_again() { executions "$before" | awk '$2 > 1'; }
+something_ran_again() { [ -n "$(executed_again)" ]; }
 
 end() {
   code=$?
@@ -86,8 +96,19 @@ end() {
   exit "$code"
 }
 
-[ -z "$(compose ps --all --quiet)" ] ||
-  cannot "a stack of this project is there already: end it with \`docker compose down --volumes\`"
+# Print what the engine has of the project; a volume may bear its name without being labelled.
+of_project() {
+  label=com.docker.compose.project=$COMPOSE_PROJECT_NAME
+  docker ps --all --quiet --filter "label=$label" &&
+    docker volume ls --quiet --filter "label=$label" &&
+    docker volume ls --quiet --filter "name=^${COMPOSE_PROJECT_NAME}_"
+}
+
+there=$(of_project) || cannot "docker does not say what is there: see the line above"
+[ -z "$there" ] ||
+  cannot "project $COMPOSE_PROJECT_NAME has containers or volumes, which this would delete:" \
+    "give another COMPOSE_PROJECT_NAME, or delete them yourself (docker compose down --volumes)"
+say "for commands beside this: export COMPOSE_PROJECT_NAME=$COMPOSE_PROJECT_NAME"
 log=$(mktemp)
 trap end EXIT
 trap 'exit 2' HUP INT TERM
@@ -98,7 +119,7 @@ say "bringing the stack up (Dapr ${DAPR_VERSION:-1.16.1})"
 compose up --detach --quiet-pull --wait --wait-timeout "$PATIENCE_S" >"$log" 2>&1 || {
   tail -n 3 "$log" >&2
   compose logs --tail 5 >&2
-  cannot "the stack did not come up: see the lines above"
+  cannot "the stack did not come up: see the lines above; docs/compose.md says how to move a port"
 }
 app=$(address fastapi 8999)
 fake_llm=$(address fake-llm 8001)
@@ -116,7 +137,7 @@ say "killing redis and dapr with calls in flight"
 compose kill redis dapr >/dev/null 2>&1
 say "waiting $OUTAGE_S s"
 sleep "$OUTAGE_S"
-before=$(cursor)
+before=$(cursor 0)
 calls_before=$(spent calls)
 say "until here: $calls_before paid calls, \$$(spent usd)"
 
@@ -124,12 +145,13 @@ say "starting both again"
 compose start redis dapr >/dev/null 2>&1 || cannot "redis and dapr did not start again"
 wait_until "an activity to run again: was none in flight at the kill?" something_ran_again
 say "an activity has run again; watching for $OBSERVE_S s"
-sleep "$OBSERVE_S"
+sleep $((OBSERVE_S - TAIL_S))
+tail_from=$(cursor "$before")
+sleep "$TAIL_S"
 
-now_ms=$(($(date +%s) * 1000))
 # Of each activity that ran again: how often in all, and in the last seconds.
-counts=$(executions "$before" | awk -v tail_from="$((now_ms - TAIL_S * 1000))" '
-  { all[$1]++; total++; if ($2 >= tail_from) late++ }
+counts=$(executed_again | awk -v tail_from="$tail_from" '
+  { all[$1]++; total++; if ($3 > tail_from) late++ }
   END {
     for (id in all) {
       again++
