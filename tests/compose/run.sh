@@ -12,7 +12,8 @@ VULNERABLE=1.16.1
 FIXED=1.16.2
 
 if [ -z "${COMPOSE_TEST_BOUNDED:-}" ]; then
-  exec env COMPOSE_TEST_BOUNDED=1 timeout --signal TERM --kill-after 60 "$LIMIT_S" "$0" "$@"
+  exec env COMPOSE_TEST_BOUNDED=1 timeout --signal TERM --kill-after 60 "$LIMIT_S" \
+    tests/compose/run.sh "$@"
 fi
 
 work=$(mktemp -d)
@@ -22,6 +23,7 @@ export COMPOSE_FILE=docker-compose.yml:tests/compose/engine.override.yaml
 export COMPOSE_TEST_BRIDGE=rwcompose$((RANDOM % 10000)) COMPOSE_TEST_PIP_CONF=$work/pip.conf
 . tests/compose/engine.sh
 . tests/compose/images.sh
+. tests/compose/ports.sh
 
 fail() {
   printf 'compose: FAILED: %s\n' "$*" >&2
@@ -82,15 +84,6 @@ has() { command -v "$1" >/dev/null; }
 has_all() { for each in "$@"; do has "$each" || return; done; }
 has_compose() { docker compose version >/dev/null 2>&1; }
 
-# Give every published port a free one, so that this runs beside whatever else does.
-choose_ports() {
-  local name port
-  for name in APP FAKE_LLM BUDGET STATE_REDIS BUDGET_REDIS SIDECAR_HTTP SIDECAR_GRPC SCHEDULER; do
-    until port=$(shuf -i 20000-31999 -n 1) && ! (: >"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
-    export "${name}_PORT=$port"
-  done
-}
-
 # Nothing of a stack may be there after it was taken down; images are.
 require_nothing_left() {
   local left
@@ -101,11 +94,28 @@ require_nothing_left() {
 # $1: version; $2: expected exit code; $3: how the last line must begin.
 expect_verdict() {
   local code=0 verdict
-  DAPR_VERSION=$1 OBSERVE_S=20 ./reproduce_issue.sh | tee "$work/verdict.log" || code=$?
+  # As the file's own project leaves it when it is taken down without --volumes.
+  docker volume create runaway_budget >/dev/null
+  env --unset=COMPOSE_PROJECT_NAME DAPR_VERSION="$1" OBSERVE_S=20 ./reproduce_issue.sh |
+    tee "$work/verdict.log" || code=$?
   verdict=$(grep -F REPRODUCED "$work/verdict.log" || true)
   [ "$code" -eq "$2" ] || fail "reproduce_issue.sh ended with $code, not $2, on $1"
   [[ $verdict == "$3 on stand-in $1 "* ]] || fail "the verdict on $1 is: $verdict"
+  docker volume rm runaway_budget >/dev/null || fail "reproduce_issue.sh deleted another's volume"
   require_nothing_left
+}
+
+# A given project with a volume, be it one that compose did not make, is refused and left alone.
+expect_refusal() {
+  local code label=com.docker.compose.project=$COMPOSE_PROJECT_NAME volume made
+  for made in "${COMPOSE_PROJECT_NAME}_budget" "--label=$label"; do
+    code=0
+    volume=$(docker volume create "$made")
+    ./reproduce_issue.sh 2>"$work/refusal.log" || code=$?
+    [ "$code" -eq 2 ] && grep -q "has containers or volumes" "$work/refusal.log" ||
+      fail "reproduce_issue.sh ended with $code beside volume $volume: $(<"$work/refusal.log")"
+    docker volume rm "$volume" >/dev/null || fail "volume $volume is gone"
+  done
 }
 
 # The lab's own run of the compose file: one arm, small.
@@ -134,11 +144,12 @@ has_compose || step "build the compose plugin" install_plugin ||
 step "make the base image (beside that)" finish_base || not_run "debootstrap has no Debian for us"
 step "start the engine" start_engine || not_run "dockerd does not come up"
 
-choose_ports
+choose_ports || fail "no eight free ports"
 write_pip_conf
 step "import the base image" import_base
 step "build the image of the services" build_own
 step "build the stand-ins" build_standins "$VULNERABLE" "$FIXED"
+step "reproduce_issue.sh on a project that is there" expect_refusal
 step "reproduce_issue.sh on a vulnerable version" expect_verdict "$VULNERABLE" 0 REPRODUCED
 step "reproduce_issue.sh on a fixed version" expect_verdict "$FIXED" 1 "NOT REPRODUCED"
 step "./runaway reproduce --runtime compose" expect_lab_verdict
