@@ -91,7 +91,8 @@ local function count_decided(place, ask, instance, outcome, now)
     become_zombie(place, ask, instance, times, now)
     outcome = outcome == 'KILLED' and outcome or 'STOPPED'
   end
-  if ask.stops_zombies and instance.state == 'zombie' and is_stop_due(place, now) then
+  local is_zombie = instance.state == 'zombie'
+  if ask.stops_zombies and is_zombie and is_stop_due(place, instance.since, now) then
     request_stop(place, now, ask.instance, instance.app, 'gateway')
   end
   if times > 0 and instance.is_known then

@@ -40,10 +40,12 @@ local function request_stop(place, now, id, app, actor)
   end
 end
 
--- A zombie that still calls a while after its stop ended has got new jobs, or kept its old ones.
-local function is_stop_due(place, now)
+-- A zombie that still calls a while after its stop ended has got new jobs, or kept its old ones. A
+-- stop that ended before the instance was marked was another mark's.
+local function is_stop_due(place, since, now)
   local stop = redis.call('HMGET', place.stop, 'state', 'ended')
-  return stop[1] ~= 'pending' and now - tonumber(stop[2] or '0') >= STOP_AGAIN_AFTER_MS
+  local ended = tonumber(stop[2] or '0')
+  return stop[1] ~= 'pending' and (ended <= tonumber(since) or now - ended >= STOP_AGAIN_AFTER_MS)
 end
 
 local function take_stop(stops, stop, lease_ends, reply)

@@ -51,6 +51,12 @@ def stop(gateway: RunningGateway, instance: str, **body: str) -> httpx.Response:
     return gateway.http.post(f"{gateway.url}/instances/{instance}/stop", json={**WHO, **body})
 
 
+def resume(gateway: RunningGateway, instance: str) -> None:
+    """Let an instance call again."""
+    body = {"scope": "instance", "id": instance, **WHO}
+    gateway.http.post(f"{gateway.url}/resume", json=body).raise_for_status()
+
+
 def source(gateway: RunningGateway, instance: str) -> dict[str, Any]:
     """Return the stop of an instance."""
     found: dict[str, Any] = view(gateway, instance)["source"]
@@ -203,13 +209,28 @@ def test_a_zombie_that_still_calls_is_stopped_again(
         wait_until(lambda: listed(jobs, gateway.app) == [], "the new job is deleted")
 
 
+def test_an_instance_that_is_marked_again_is_stopped_again_at_once(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    """A resume in between makes it another runaway, however short ago the last one was stopped."""
+    with scheduler(tmp_path / "jobs") as jobs:
+        gateway = strict(start_gateway, jobs.address)
+        for _ in range(2):
+            execute(gateway, "w")
+        assert ended(gateway, "w")["state"] == "stopped"
+        resume(gateway, "w")
+        schedule(jobs, gateway.app, "w::1::1")
+        for _ in range(2):
+            execute(gateway, "w")
+        wait_until(lambda: listed(jobs, gateway.app) == [], "the new job is deleted")
+
+
 def test_a_resumed_instance_is_not_stopped_any_more(start_gateway: StartGateway) -> None:
     """Its pending stop ends, and the feed tells why."""
     gateway = strict(start_gateway, f"127.0.0.1:{free_port()}")
     for _ in range(2):
         execute(gateway, "w")
-    body = {"scope": "instance", "id": "w", **WHO}
-    gateway.http.post(f"{gateway.url}/resume", json=body).raise_for_status()
+    resume(gateway, "w")
     found = source(gateway, "w")
     assert (found["state"], found["error"]) == ("failed", "the instance was resumed")
     last = gateway.get("/trips")["trips"][-1]

@@ -96,7 +96,7 @@ async def test_refused_strangers_leave_no_keys(store: Store, link: RedisLink) ->
 async def test_an_instance_that_became_known_keeps_its_counts(
     store: Store, link: RedisLink
 ) -> None:
-    """The bound on what is kept of strangers forgets the oldest of those who are still strangers."""
+    """The bound on strangers forgets the oldest of those who still are."""
 
     def call(task: int, amount: int, instance: str = "i-1") -> Reservation:
         execution = Execution(f"{instance}-{task}", "1", "think")
