@@ -18,12 +18,13 @@ from budget.calls import PricedCall
 from budget.claims import Claim, execution_of
 from budget.closing import Closer, End, Kept
 from budget.decisions import judge
-from budget.errors import RefusedError, StoreError, StoreLostError, StoreUnavailableError
+from budget.errors import RefusedError, StoreError, StoreLostError
 from budget.flights import Flights
 from budget.gate import Gate
 from budget.journal import Journal
 from budget.metrics import Metrics
 from budget.refusals import Refusal
+from budget.renewals import EXPIRY_GRACE_MS, Renewals
 from budget.reservations import (
     Admission,
     Allowed,
@@ -45,7 +46,7 @@ from metering.usage import Usage
 FIRST_RETRY_AFTER_MS: Final = 500
 RETRY_AFTER_BOUNDS_MS: Final = (50, 5_000)
 RETRY_AFTER_WEIGHT: Final = 8
-WAIT_MARGIN_S: Final = 1.5
+WAIT_MARGIN_S: Final = EXPIRY_GRACE_MS / 1000 + 1.5
 """How much longer than a hold lives its end is waited for: a keeper looks twice a second."""
 
 
@@ -91,6 +92,7 @@ class Accounts:
 
     Attributes:
         flights: The calls with an idempotency key that are under way.
+        renewals: The streams that are under way.
         journal: What was decided.
         zombie_found: Set when an instance became a zombie.
     """
@@ -99,6 +101,7 @@ class Accounts:
         self, store: Store, gate: Gate, limits: Limits, hold_ms: int, metrics: Metrics
     ) -> None:
         self.flights = Flights()
+        self.renewals = Renewals(store, hold_ms)
         self.zombie_found = asyncio.Event()
         self._store = store
         self._gate = gate
@@ -141,6 +144,8 @@ class Accounts:
         if isinstance(admission, Allowed):
             self.journal.allowed(identity, reservation)
             self.flights.begin(reservation)
+            if call.is_stream:
+                self.renewals.begin(reservation.id)
             remaining = _remaining(reservation.limits, admission.totals)
             return Ticket(reservation, call, remaining, time.monotonic())
         if isinstance(admission, Replay):
@@ -187,19 +192,12 @@ class Accounts:
         self._learn_duration(ticket)
         await self._close(ticket.reservation, End(ticket.reservation.id, None))
 
-    async def extend(self, ticket: Ticket) -> None:
-        """Let a long call hold on; when the store is away its hold may expire as spent."""
-        try:
-            self._gate.check()
-            await self._store.extend(ticket.reservation.id, self._hold_ms)
-        except StoreUnavailableError as error:
-            self._gate.close(error)
-
     async def _close(self, reservation: Reservation, end: End) -> Settled | None:
         try:
             return await self.closer.close(end)
         finally:
             self.flights.end(reservation)
+            self.renewals.end(reservation.id)
 
     async def _ask(self, reservation: Reservation) -> Admission:
         """Reserve; when no answer comes, see to it that the hold is given back."""

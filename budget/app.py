@@ -74,15 +74,15 @@ class App:
             prices,
             self._upstream,
             default_max_tokens=settings.default_max_tokens,
-            extend_after_s=min(settings.upstream_timeout_s, settings.hold_margin_s) / 2,
             replays=settings.replays,
         )
         self._keeper = Keeper(
             self._link,
             store,
             self._closer,
+            accounts.renewals,
             gate,
-            metrics,
+            metrics=metrics,
             allow_unsafe=settings.allow_unsafe_store,
         )
         reading = Reading(self._link)

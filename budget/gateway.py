@@ -6,7 +6,6 @@ token. The reservation, the upstream timeout and the token limit bound how long 
 """
 
 import asyncio
-import time
 from http import HTTPStatus
 from typing import Final
 
@@ -61,7 +60,6 @@ class Gateway:
         prices: What calls cost.
         upstream: The provider.
         default_max_tokens: For requests that limit nothing.
-        extend_after_s: How long a stream runs between two extensions of its hold.
         replays: Whether a repeated idempotency key is answered from the store.
 
     Attributes:
@@ -75,14 +73,12 @@ class Gateway:
         upstream: Upstream,
         *,
         default_max_tokens: int,
-        extend_after_s: float,
         replays: bool,
     ) -> None:
         self._accounts = accounts
         self._prices = prices
         self._upstream = upstream
         self._default_max_tokens = default_max_tokens
-        self._extend_after_s = extend_after_s
         self._replays = replays
         self._calls = 0
         self.idle = asyncio.Event()
@@ -182,15 +178,11 @@ class Gateway:
             return await read_answer(response)
         passed = response_headers(response.raw_headers)
         await answer.start(response.status, passed + _budget_headers(ticket, None))
-        extend_at_s = time.monotonic() + self._extend_after_s
         async for chunk in response.content.iter_any():
             kept = _follow(reader, chunk)
             if kept:
                 tee.feed(kept)
                 await answer.write(kept)
-            if time.monotonic() >= extend_at_s:
-                await self._accounts.extend(ticket)
-                extend_at_s = time.monotonic() + self._extend_after_s
         return None
 
     async def _finish_stream(

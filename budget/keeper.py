@@ -1,4 +1,4 @@
-"""Keeps the store usable: opens the gate when Redis can be trusted, and lets holds expire."""
+"""Keeps the store usable: opens the gate when Redis can be trusted, renews and expires holds."""
 
 import asyncio
 import contextlib
@@ -11,6 +11,7 @@ from budget.errors import StoreError, UnsafeStoreError
 from budget.gate import Gate
 from budget.link import RedisLink
 from budget.metrics import Metrics
+from budget.renewals import EXPIRY_GRACE_MS, Renewals
 from budget.safety import check_safety
 from budget.store import Store
 
@@ -27,6 +28,7 @@ class Keeper:
         link: For the store's settings.
         store: The budget.
         closer: Owes the store the ends of calls.
+        renewals: The holds that live on.
         gate: Opened and closed here.
         metrics: Where expiries are counted.
         allow_unsafe: Skip the check of the store's settings.
@@ -37,14 +39,16 @@ class Keeper:
         link: RedisLink,
         store: Store,
         closer: Closer,
+        renewals: Renewals,
         gate: Gate,
-        metrics: Metrics,
         *,
+        metrics: Metrics,
         allow_unsafe: bool,
     ) -> None:
         self._link = link
         self._store = store
         self._closer = closer
+        self._renewals = renewals
         self._gate = gate
         self._metrics = metrics
         self._allow_unsafe = allow_unsafe
@@ -52,7 +56,7 @@ class Keeper:
     async def check(self) -> None:
         """Check the store, tell it what it is owed, and open the gate.
 
-        What closes holds comes before what a full store refuses.
+        What closes holds comes before what a full store refuses, and after what lets them live on.
 
         Raises:
             UnsafeStoreError: Its settings may lose money.
@@ -62,6 +66,7 @@ class Keeper:
             await check_safety(self._link)
         await self._store.load()
         await self._closer.tell_untold()
+        await self._renewals.renew(is_late=True)
         await self._expire()
         if await self._store.open():
             log.error("store_lost_its_ledger", accepted_by="BUDGET_ALLOW_UNSAFE_STORE")
@@ -88,11 +93,12 @@ class Keeper:
     async def _once(self) -> None:
         if self._gate.reason is not None:
             await self.check()
+        await self._renewals.renew()
         await self._expire()
         await self._store.evict_answers()
 
     async def _expire(self) -> None:
-        expired = await self._store.expire()
+        expired = await self._store.expire(grace_ms=EXPIRY_GRACE_MS)
         if expired:
             self._metrics.expired(expired)
             log.warning("holds_expired", holds=len(expired))

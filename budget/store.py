@@ -167,8 +167,10 @@ class Store:
         reply = await self._call("release", hold_keys(reservation_id), reservation_id)
         return bool(reply[0] == "OK")
 
-    async def expire(self, most: int = 500) -> tuple[Expired, ...]:
+    async def expire(self, most: int = 500, *, grace_ms: int = 0) -> tuple[Expired, ...]:
         """Close holds that are past their time: dispatched ones count as spent.
+
+        Each lives on for the grace first: whose call goes on can extend it.
 
         Learns how far the ledger is: what other gateways wrote can't be rolled back unseen.
 
@@ -176,7 +178,7 @@ class Store:
             StoreLostError: As `open`.
         """
         known = self._seq
-        reply = await self._call("expire", (META, HOLDS, LEDGER), most, HOLD_PREFIX)
+        reply = await self._call("expire", (META, HOLDS, LEDGER), most, HOLD_PREFIX, grace_ms)
         self._compare(reply[0], reply[1], known)
         self._learn(reply[1])
         pairs = zip(reply[2::2], reply[3::2], strict=True)

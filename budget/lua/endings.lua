@@ -25,6 +25,7 @@ local function extend(keys, args)
     return { 'CLOSED', hold.state }
   end
   redis.call('ZADD', keys[2], 'GT', now_ms() + hold_ms, args[1])
+  redis.call('HDEL', keys[4], 'late')
   return { 'OK' }
 end
 
@@ -76,16 +77,19 @@ local function release(keys, args)
   return { 'OK' }
 end
 
--- KEYS: 1 to 3. ARGV: most holds to close, prefix of a hold's key.
+-- KEYS: 1 to 3. ARGV: most holds to close, prefix of a hold's key, ms that a hold lives on when it
+-- is found past its time: a gateway that could not reach the store extends it then.
 -- Returns {epoch, seq, id, state, …}: where the ledger is, and the holds that it closed.
 local function expire(keys, args)
-  local now, reply = now_ms(), { '', '' }
+  local now, grace_ms, reply = now_ms(), tonumber(args[3]), { '', '' }
   local due = redis.call('ZRANGE', keys[2], '-inf', now, 'BYSCORE', 'LIMIT', 0, args[1])
   for _, id in ipairs(due) do
     local own = { keys[1], keys[2], keys[3], args[2] .. id }
     local hold = read_hold(own[4])
     if not hold then
       redis.call('ZREM', keys[2], id)
+    elseif grace_ms > 0 and redis.call('HSETNX', own[4], 'late', '1') == 1 then
+      redis.call('ZADD', keys[2], now + grace_ms, id)
     else
       local delta = { now = now, reserved = negative(hold.amount), spent = '0', calls = 0 }
       local state = 'EXPIRED_RELEASED'

@@ -2,7 +2,7 @@
 --
 -- KEYS of what concerns one: meta, holds by expiry, ledger, the hold.
 -- hold: state, amount, instance, scopes (keys, one a line); with an idempotency key: claim; where
---       executions are counted: activity, ordinal
+--       executions are counted: activity, ordinal; once it is past its time: late
 
 local KEEP_CLOSED_MS = 60000
 local KEEP_EXPIRED_MS = 86400000

@@ -1,5 +1,5 @@
 -- What closes a hold runs in a full store too: it moves money out of `reserved`, and adds one
--- ledger entry. So does what stops a spender.
+-- ledger entry. So does what lets it live on, which adds nothing, and what stops a spender.
 local RUNS_WHEN_FULL = { 'allow-oom' }
 
 local function register(name, callback, flags)
@@ -10,7 +10,7 @@ register('open', open)
 register('reserve', reserve)
 register('keep', keep)
 register('dispatch', dispatch)
-register('extend', extend)
+register('extend', extend, RUNS_WHEN_FULL)
 register('settle', settle, RUNS_WHEN_FULL)
 register('release', release, RUNS_WHEN_FULL)
 register('expire', expire, RUNS_WHEN_FULL)

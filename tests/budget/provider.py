@@ -64,16 +64,18 @@ async def stream(
 ) -> web.StreamResponse:
     """Send some chunks, one every so many seconds with `pace`, then the usage.
 
-    `running` has the usage in each chunk instead, `finish` a finish reason in the last one, and
-    after `end` chunks the answer ends as if it were whole.
+    `chunks` says how many, `size` how long each is. `running` has the usage in each chunk instead,
+    `finish` a finish reason in the last one, and after `end` chunks the answer ends as if it were
+    whole.
     """
     response = web.StreamResponse(headers={"content-type": "text/event-stream"})
     await response.prepare(request)
-    for number in range(CHUNKS):
+    chunks, filling = int(asked.get("chunks", CHUNKS)), " " * int(asked.get("size", "0"))
+    for number in range(chunks):
         if asked.get("end") == str(number):
             return response
-        choice: dict[str, Any] = {"index": 0, "delta": {"content": f"w{number} "}}
-        if "finish" in asked and number == CHUNKS - 1:
+        choice: dict[str, Any] = {"index": 0, "delta": {"content": f"w{number} {filling}"}}
+        if "finish" in asked and number == chunks - 1:
             choice["finish_reason"] = "stop"
         chunk = {"choices": [choice], "usage": usage if "running" in asked else None}
         await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
@@ -83,7 +85,7 @@ async def stream(
             assert request.transport is not None
             request.transport.close()
             return response
-    if asked.get("end") == str(CHUNKS):
+    if asked.get("end") == str(chunks):
         return response
     if not asked.keys() & {"no-usage", "running"}:
         await response.write(

@@ -1,14 +1,19 @@
 """Laws of repeated calls: one upstream call, one charge, the same answer."""
 
 import asyncio
+import signal
+import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import redis
 
-from tests.budget.conftest import StartGateway
+from tests.budget.conftest import DURABLE, StartGateway
 from tests.budget.gateways import CALL_NANO_USD, RunningGateway, until
+from tests.support.services import redis_server
 
 
 @pytest.fixture
@@ -164,7 +169,7 @@ async def test_whoever_left_while_it_waited_makes_no_call(
 
 async def test_whoever_waits_too_long_is_told_to_come_again(gateway: RunningGateway) -> None:
     """A little more than a hold's time is the longest wait; a stream may take longer."""
-    request = keyed(gateway, stream=True, user="pace:0.85")
+    request = keyed(gateway, stream=True, user="pace:0.85;chunks:9")
     assert sorted(await together(request, 2)) == [200, 429]
     decisions = gateway.get("/decisions?limit=1000")["decisions"]
     codes = [d["code"] for d in decisions if d["instance"] == gateway.instance]
@@ -215,3 +220,51 @@ async def test_a_dead_gateway_s_key_is_free_when_its_hold_expires(
     charged = [e["cost"] or e["state"] for e in second.get("/ledger")["entries"]]
     assert charged.count("EXPIRED_SPENT") == 1
     assert second.total()["spent"]["nano_usd"] == 2 * CALL_NANO_USD
+
+
+async def test_a_key_is_taken_while_its_call_goes_on_though_the_store_was_away(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    """A store that hangs for longer than a hold lives lets nobody pay for the same stream again."""
+    settings = {
+        "BUDGET_CAP_USD": "1",
+        "BUDGET_UPSTREAM_TIMEOUT_S": "1",
+        "BUDGET_HOLD_MARGIN_S": "0.5",
+    }
+    with redis_server(tmp_path, *DURABLE) as (server, port):
+        first, second = (start_gateway(f"redis://127.0.0.1:{port}/0", **settings) for _ in range(2))
+        request = keyed(first, stream=True, user="pace:0.85;chunks:9")
+        async with httpx.AsyncClient(timeout=20) as client:
+            streaming = asyncio.create_task(client.post(**request))
+            await until(first.reserved, "the stream is under way")
+            server.process.send_signal(signal.SIGSTOP)
+            due_s = time.monotonic() + 2
+            await until(lambda: time.monotonic() > due_s, "the hold is past its time")
+            server.process.send_signal(signal.SIGCONT)
+            await until(second.is_ready, "the store is back")
+            url = f"{second.url}/v1/chat/completions"
+            again = await client.post(**{**request, "url": url})
+            assert (await streaming).status_code == 200
+        assert again.headers["x-budget-replay"] == "true"
+        assert paid(first) == 1
+        assert [e["event"] for e in first.events()] == ["reserve", "dispatch", "settle"]
+
+
+async def test_a_hold_lives_on_while_a_client_reads_nothing(
+    start_gateway: StartGateway, redis_url: str
+) -> None:
+    """Its stream waits for it, for longer than a hold lives."""
+    settings = {"BUDGET_UPSTREAM_TIMEOUT_S": "1", "BUDGET_HOLD_MARGIN_S": "0.5"}
+    gateway = start_gateway(BUDGET_CAP_USD="1000", **settings)
+    request = keyed(gateway, stream=True, user="chunks:1500;size:16000")
+    store = redis.Redis.from_url(redis_url, decode_responses=True)
+
+    def due_unix_s() -> float:
+        (hold,) = store.zrange("{budget}:holds", 0, -1)
+        return float(store.zscore("{budget}:holds", str(hold)) or 0) / 1000
+
+    async with httpx.AsyncClient(timeout=20) as client, client.stream("POST", **request):
+        late_s = time.time() + 8
+        await until(lambda: due_unix_s() > late_s, "the hold is renewed again and again")
+        assert [e["event"] for e in gateway.events()] == ["reserve", "dispatch"]
+    store.close()

@@ -191,6 +191,17 @@ async def test_an_extended_hold_does_not_expire(store: Store) -> None:
     assert not await store.extend(held.id, HOUR_MS)
 
 
+async def test_a_hold_past_its_time_lives_on_for_the_grace(store: Store) -> None:
+    """Once, unless it is extended in that time: then there will be another one."""
+    alive, dead = reservation(1, hold_ms=0), reservation(2, hold_ms=0)
+    for each in (alive, dead):
+        await store.reserve(each)
+    assert await store.expire(grace_ms=1) == ()
+    assert await store.extend(alive.id, 0)
+    expired = [each for _ in range(100) for each in await store.expire(grace_ms=HOUR_MS)]
+    assert [each.reservation_id for each in expired] == [dead.id]
+
+
 async def test_an_emptied_store_admits_nothing(store: Store, link: RedisLink) -> None:
     """A ledger that vanished is noticed by the next reservation and by the next opening."""
     await store.reserve(reservation(1))
