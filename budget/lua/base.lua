@@ -8,6 +8,7 @@
 local MAX_AMOUNT = 9000000000000000
 local LEDGER_ENTRIES = 1000000
 local TRIP_ENTRIES = 10000
+local KEEP_COUNTS_MS = 7 * 86400000
 
 local function now_ms()
   local time = redis.call('TIME')

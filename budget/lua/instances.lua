@@ -11,7 +11,6 @@
 -- What is counted is forgotten a week after it was last touched, and of strangers all but the last
 -- so many; that an instance may not call is never forgotten.
 
-local KEEP_COUNTS_MS = 7 * 86400000
 local MAX_STRANGERS = 10000
 
 local function place_of(keys, first)

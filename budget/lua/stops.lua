@@ -3,13 +3,15 @@
 -- stop:  state (pending, stopped, failed), id, app, actor, requested, attempts, taken (an attempt
 --        is under way), deleted, left, jobs, error, ended
 -- stops: the stop keys that are pending, by when they are due; a stop that was taken is due again
---        when its lease ends, so it outlives whoever took it.
+--        when its lease ends, so it outlives whoever took it. One that ended is forgotten as counts
+--        are.
 
 local MAX_PENDING_STOPS = 10000
 local STOP_AGAIN_AFTER_MS = 60000
 
 local function end_stop(place, now, state, why)
   redis.call('HSET', place.stop, 'state', state, 'ended', text(now), 'error', why)
+  redis.call('PEXPIRE', place.stop, KEEP_COUNTS_MS)
   redis.call('ZREM', place.stops, place.stop)
   local stop = redis.call('HMGET', place.stop, 'id', 'actor', 'deleted')
   record_trip(place.meta, place.trips, {
