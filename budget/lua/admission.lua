@@ -136,10 +136,9 @@ local function refuse(place, ask, instance, scopes, now)
 end
 
 -- Returns {ALLOW, seq, spent, reserved, …}, {DENY, obstacle, n-th scope, now, spent, reserved,
--- closed_amount, …}, {KILLED or STOPPED, state, since, reason, actor, '1' when this
--- call made its instance a zombie}, {REPLAY, owner, status,
--- headers, answer}, {IN_FLIGHT, owner}, {MISMATCH}, or {LOST, epoch, seq} when the store is not
--- the one the caller knows.
+-- closed_amount, …}, {KILLED or STOPPED, state, since, reason, actor, '1' when this call made its
+-- instance a zombie}, {REPLAY, owner, status, headers, answer}, {IN_FLIGHT, owner}, {MISMATCH}, or
+-- {LOST, epoch, seq} when the store is not the one the caller knows.
 local function reserve(keys, args)
   local ask, problem = read_ask(keys, args)
   if not ask then
