@@ -1,9 +1,10 @@
 """Idempotency keys and executions: what tells two calls that are the same from two that are not.
 
-Pure. A claim covers every header that is called like a credential: callers that such a header tells
-apart never get each other's answers.
+Pure. A claim covers every header whose name tells of a credential: an answer never reaches a caller
+who shows another one there.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,8 +12,12 @@ from typing import Final
 
 from metering.identity import UNKNOWN, CallerIdentity
 
-_IN_CREDENTIALS: Final = (b"auth", b"key", b"token", b"secret", b"signature")
-_IDEMPOTENCY: Final = b"idempotency-key"
+_CREDENTIAL: Final = re.compile(
+    rb"auth|key|token|secret|credential|passw|signature|session|subscription|principal"
+)
+"""In a header's name. One too many only keeps a call from being repeated."""
+
+_NO_CREDENTIAL: Final = b"idempotency-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ def claim_of(
     """Return the claim of a request, None when it has no idempotency key."""
     if identity.idempotency_key in {"", UNKNOWN}:
         return None
-    credentials = sorted(name + b":" + value for name, value in headers if _is_credential(name))
+    credentials = [name + b":" + value for name, value in headers if _is_credential(name)]
     return Claim(
         _digest(_bytes(identity.idempotency_key), *credentials), _digest(target.encode(), body)
     )
@@ -71,8 +76,7 @@ def execution_of(identity: CallerIdentity) -> Execution | None:
 
 
 def _is_credential(name: bytes) -> bool:
-    """Tell whether a header (lower case) may say who calls: providers each have their own."""
-    return name != _IDEMPOTENCY and any(part in name for part in _IN_CREDENTIALS)
+    return _CREDENTIAL.search(name) is not None and name != _NO_CREDENTIAL
 
 
 def _bytes(text: str) -> bytes:

@@ -9,7 +9,6 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from itertools import groupby
 from typing import Final
 
 import structlog
@@ -26,11 +25,9 @@ LOOK_EVERY_S: Final = 0.5
 MOST_AT_ONCE: Final = 64
 CALL_TIMEOUT_S: Final = 5.0
 DELETING_TIMEOUT_S: Final = 15.0
-ATTEMPT_S: Final = 3 * CALL_TIMEOUT_S + DELETING_TIMEOUT_S
-"""At most: a listing, deletions of which the last may take its time, another listing."""
-
-LEASE_S: Final = 2 * ATTEMPT_S
-"""What was taken with the rest and can't be begun in time is left to the end of the lease."""
+LEASE_MS: Final = 40_000
+"""Longer than an attempt, its report included: two listings, deletions in between, the last of them
+begun just in time."""
 
 FIRST_RETRY_MS: Final = 500
 MOST_RETRY_MS: Final = 5_000
@@ -86,15 +83,9 @@ class SourceStopper:
                         await self._wake.wait()
 
     async def _once(self, client: SchedulerClient) -> None:
-        begin_by_s = time.monotonic() + LEASE_S - ATTEMPT_S
-        stops = await self._queue.take(MOST_AT_ONCE, round(LEASE_S * 1000))
-        by_app = groupby(sorted(stops, key=self._app_of), key=self._app_of)
-        for app, group in by_app:
-            if time.monotonic() > begin_by_s:
-                break
-            members = tuple(group)
-            reports = await self._attempt(client, app, members)
-            for stop, report in zip(members, reports, strict=True):
+        while stops := await self._queue.take(MOST_AT_ONCE, LEASE_MS):
+            reports = await self._attempt(client, stops[0].app or self._app_id, stops)
+            for stop, report in zip(stops, reports, strict=True):
                 await self._report(stop, report)
 
     async def _attempt(
@@ -107,9 +98,6 @@ class SourceStopper:
             log.exception("stopping_failed", app=app)
             return [_again(stop, [], None, f"{type(error).__name__}: {error}") for stop in stops]
 
-    def _app_of(self, stop: TakenStop) -> str:
-        return stop.app or self._app_id
-
     async def _report(self, stop: TakenStop, report: StopReport) -> None:
         state = await self._queue.report(stop, report, DEADLINE_MS)
         log.info(
@@ -120,7 +108,7 @@ class SourceStopper:
             deleted=len(report.deleted),
             error=report.error,
         )
-        if state not in (None, StopState.PENDING):
+        if state not in {None, StopState.PENDING}:
             self._metrics.tripped("source_stop")
 
 

@@ -25,7 +25,7 @@ class TakenStop:
         key: Where the stop is kept.
         instance: Which one is to be stopped.
         app: The application that it belongs to; empty when no call told.
-        requested_unix_ms: When it was asked for.
+        requested_unix_ms: When it was asked for, by the store's clock.
         attempt: From 1.
         jobs: What earlier attempts deleted.
     """
@@ -64,16 +64,16 @@ class StopQueue:
         self._link = link
 
     async def take(self, most: int, lease_ms: int) -> tuple[TakenStop, ...]:
-        """Take stops that are due, for this gateway alone until the lease ends."""
+        """Take stops of one app that are due, for this gateway alone until the lease ends."""
         row = await library.call(self._link, "take_stops", (STOPS,), most, lease_ms)
         return tuple(_taken(row[i : i + _FIELDS]) for i in range(0, len(row), _FIELDS))
 
     async def report(
-        self, stop: TakenStop, report: StopReport, give_up_after_ms: int
+        self, stop: TakenStop, report: StopReport, deadline_ms: int
     ) -> StopState | None:
-        """Say what came of it; return what the stop is, None when it is no more this gateway's.
+        """Say what came of it; by the store's clock, no attempt follows after the deadline.
 
-        One that is not done so long after it was asked for, by the store's clock, is failed.
+        Returns its state; None when it was resumed, or another gateway took it.
         """
         jobs = (stop.jobs + report.deleted)[:MAX_SHOWN_JOBS]
         left = "" if report.jobs_left is None else report.jobs_left
@@ -83,7 +83,7 @@ class StopQueue:
             (META, TRIPS, stop.key, STOPS),
             *(stop.requested_unix_ms, stop.attempt, report.state, len(report.deleted), left),
             encode_json([asdict(job) for job in jobs]).decode(),
-            *(report.error, report.retry_after_ms, give_up_after_ms),
+            *(report.error, report.retry_after_ms, deadline_ms),
         )
         return StopState(state) if state else None
 

@@ -60,25 +60,27 @@ local function take_stop(stops, stop, lease_ends, reply)
   end
 end
 
--- KEYS: the pending stops. ARGV: how many to take, for how long.
+-- KEYS: the pending stops. ARGV: how many to look at, for how long to take them. Takes those of one
+-- app, whose attempt is made at once: others would wait under a lease that runs already.
 -- Returns {stop key, id, app, requested, attempt, jobs, …}.
 local function take_stops(keys, args)
-  local now, reply = now_ms(), {}
+  local now, app, reply = now_ms(), nil, {}
   local due = redis.call('ZRANGE', keys[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, args[1])
   for _, stop in ipairs(due) do
-    if redis.call('HGET', stop, 'state') == 'pending' then
-      take_stop(keys[1], stop, now + tonumber(args[2]), reply)
-    else
+    local row = redis.call('HMGET', stop, 'state', 'app')
+    if row[1] ~= 'pending' then
       redis.call('ZREM', keys[1], stop)
+    elseif row[2] == (app or row[2]) then
+      app = row[2]
+      take_stop(keys[1], stop, now + tonumber(args[2]), reply)
     end
   end
   return reply
 end
 
 -- KEYS: meta, trips, the stop, the pending stops. ARGV: requested, attempt, state, jobs deleted,
--- jobs left ('' is unknown), jobs as JSON, error, ms until the next attempt, after how many ms since
--- it was asked for a stop is given up.
--- Returns the state, or '' when another attempt or a resume came in between.
+-- jobs left ('' is unknown), jobs as JSON, error, ms until the next attempt, ms after which there is
+-- none. Returns the state that it has now, '' when another attempt or a resume came in between.
 local function report_stop(keys, args)
   local place = { meta = keys[1], trips = keys[2], stop = keys[3], stops = keys[4] }
   local stop = redis.call('HMGET', place.stop, 'state', 'requested', 'attempts')
@@ -86,9 +88,9 @@ local function report_stop(keys, args)
     return ''
   end
   local now, state, why = now_ms(), args[3], args[7]
-  local age = now - tonumber(stop[2])
-  if state == 'pending' and age >= tonumber(args[9]) then
-    state, why = 'failed', 'given up after ' .. text(math.floor(age / 1000)) .. ' s: ' .. why
+  local age_ms = now - tonumber(stop[2])
+  if state == 'pending' and age_ms >= tonumber(args[9]) then
+    state, why = 'failed', 'given up after ' .. text(math.floor(age_ms / 1000)) .. ' s: ' .. why
   end
   redis.call('HINCRBY', place.stop, 'deleted', args[4])
   redis.call('HSET', place.stop, 'left', args[5], 'jobs', args[6], 'error', why)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import redis
 from budget.link import RedisLink
 from budget.metrics import Metrics
 from budget.scopes import ScopeKind
-from budget.sources import SourceStopper
+from budget.sources import CALL_TIMEOUT_S, SourceStopper
 from budget.stops import StopQueue
 from budget.store import Store
 from budget.switches import Order, Switches
@@ -153,41 +152,62 @@ def test_without_its_scheduler_a_stop_is_pending_until_it_is_back(
         assert listed(jobs, gateway.app) == ["w2::1::1"]
 
 
+@contextlib.contextmanager
+def hung(jobs: Scheduler) -> Iterator[None]:
+    """Let a scheduler hang: its connections stand, and nobody answers."""
+    jobs.service.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        jobs.service.process.send_signal(signal.SIGCONT)
+
+
+def connected(start_gateway: StartGateway, jobs: Scheduler) -> RunningGateway:
+    """Start a gateway that has stopped an instance at its source already."""
+    gateway = strict(start_gateway, jobs.address)
+    assert stop(gateway, "first", app=gateway.app).json()["source"]["state"] == "stopped"
+    return gateway
+
+
+def is_under_way(store: redis.Redis, instance: str) -> bool:
+    """Whether a gateway is at a stop at this moment: it took it, and has not reported."""
+    return store.hmget(f"{{budget}}:stop:{instance}", "attempts", "taken") == [b"1", b"1"]
+
+
 def test_a_pending_stop_outlives_its_gateway(
-    start_gateway: StartGateway, tmp_path: Path, redis_url: str
+    start_gateway: StartGateway, jobs: Scheduler, redis_url: str
 ) -> None:
     """Killed between mark and deletion: any gateway on the same store takes it up."""
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        gateway = strict(start_gateway, f"127.0.0.1:{silent.getsockname()[1]}")
+    gateway = connected(start_gateway, jobs)
+    schedule(jobs, gateway.app, "w::1::1", "w2::1::1")
+    store = redis.Redis.from_url(redis_url)
+    with hung(jobs):
         assert [execute(gateway, "w").status_code for _ in range(2)] == [200, 402]
-        wait_until(lambda: source(gateway, "w")["attempts"] == 1, "an attempt is under way")
+        wait_until(lambda: is_under_way(store, "w"), "an attempt is under way")
         gateway.service.kill()
-    client = redis.Redis.from_url(redis_url)
-    client.zadd("{budget}:stops", {"{budget}:stop:w": 0})
-    client.close()
-    with scheduler(tmp_path / "jobs") as jobs:
-        schedule(jobs, gateway.app, "w::1::1", "w2::1::1")
-        other = strict(start_gateway, jobs.address)
-        found = ended(other, "w")
-        assert (found["state"], found["jobs_deleted"], found["attempts"]) == ("stopped", 1, 2)
-        assert listed(jobs, gateway.app) == ["w2::1::1"]
+        assert is_under_way(store, "w")
+    store.zadd("{budget}:stops", {"{budget}:stop:w": 0})
+    store.close()
+    other = strict(start_gateway, jobs.address)
+    found = ended(other, "w")
+    assert (found["state"], found["jobs_deleted"], found["attempts"]) == ("stopped", 1, 2)
+    assert listed(jobs, gateway.app) == ["w2::1::1"]
 
 
 def test_a_scheduler_that_hangs_blocks_neither_calls_nor_the_end(
-    start_gateway: StartGateway,
+    start_gateway: StartGateway, jobs: Scheduler, redis_url: str
 ) -> None:
-    """Stops are made beside the data path; SIGTERM does not wait for them."""
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        gateway = strict(start_gateway, f"127.0.0.1:{silent.getsockname()[1]}")
+    """Stops are made beside the data path; SIGTERM does not wait for one that is under way."""
+    gateway, store = connected(start_gateway, jobs), redis.Redis.from_url(redis_url)
+    with hung(jobs):
         assert [execute(gateway, "w").status_code for _ in range(2)] == [200, 402]
-        wait_until(lambda: source(gateway, "w")["attempts"] == 1, "an attempt is under way")
+        wait_until(lambda: is_under_way(store, "w"), "an attempt is under way")
         assert gateway.chat().elapsed.total_seconds() < 1
+        assert is_under_way(store, "w")
         gateway.service.process.send_signal(signal.SIGTERM)
-        assert gateway.service.process.wait(8) == 0
+        assert gateway.service.process.wait(CALL_TIMEOUT_S - 1) == 0
+        assert is_under_way(store, "w")
+    store.close()
 
 
 def test_a_zombie_that_still_calls_is_stopped_again(
