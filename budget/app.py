@@ -184,13 +184,15 @@ def _stopper(
     )
 
 
-async def _on_bad_request(_request: Request, error: Exception) -> Response:
+async def _on_bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for it alone
     problems = "; ".join(
         f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
         for problem in error.errors()
     )
     is_body = any(problem["loc"][:1] == ("body",) for problem in error.errors())
+    if is_body and not request.headers.get("content-type", "").startswith("application/json"):
+        problems += "; a body is read only with the header content-type: application/json"
     return error_answer(422, problems, "invalid_body" if is_body else "invalid_query")
 
 

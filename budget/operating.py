@@ -121,7 +121,16 @@ class Operations:
                 "scheduler_not_configured",
             )
         known = await self.reading.instance(order.id)
-        app = app or (known.app if known else "") or self._app_id
+        seen = known.app if known else ""
+        if app and seen and app != seen:
+            await self.kill(order)
+            return error_answer(
+                409,
+                "The kill is in force, but the instance was not stopped at its source: its calls "
+                f'named the app {seen!r}, not {app!r}; leave "app" out',
+                "another_app",
+            )
+        app = seen or app or self._app_id
         if not app:
             await self.kill(order)
             return error_answer(

@@ -1,6 +1,6 @@
 """`python -m lab` is the `runaway` command."""
 
-from lab.cli import main
+from lab.entry import main
 
 if __name__ == "__main__":
     main()

@@ -7,7 +7,7 @@ feeds are ignored, so that they may grow.
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from lab.scenario import ArmName, Scenario
 
@@ -41,7 +41,7 @@ class Call(Record):
     activity: str
     task_id: Text
     execution_id: str
-    nano_usd: int
+    nano_usd: int = Field(ge=0)
     duplicate: bool
     status: str
 
@@ -116,7 +116,7 @@ class BudgetLine(Record):
 class Spend(Record):
     """Totals of the fake LLM."""
 
-    nano_usd: int
+    nano_usd: int = Field(ge=0)
     calls: int
     duplicate_calls: int
     unpriced_calls: int = 0

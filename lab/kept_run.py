@@ -57,6 +57,13 @@ class KeptRun:
     first_verdict: str
     verdict: Verdict
 
+    @property
+    def is_judged_otherwise(self) -> bool:
+        """Whether it came to something else when it ended."""
+        before = self.head.get("exit_code", self.verdict.exit_code)
+        same = (self.first_verdict, before) == (self.verdict.outcome, self.verdict.exit_code)
+        return not same
+
 
 def find_run(runs: Path, name: str | None) -> Path:
     """Return the folder of a run: a path, a name in the folder of all runs, or the last one.
@@ -112,13 +119,16 @@ def _unfinished(head: _KeptHead) -> str:
 def _read_arm(directory: Path, arm: str) -> ArmEvidence:
     path = directory / "arms" / arm / "evidence.json"
     try:
-        return ArmEvidence.model_validate_json(path.read_bytes())
+        evidence = ArmEvidence.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise NoRunError(f"{directory}: the evidence of arm {arm} is missing ({path})") from None
     except OSError as error:
         raise NoRunError(f"{path} can't be read: {error.strerror}") from None
     except ValidationError as error:
         raise NoRunError(f"{path} is not what an arm writes: {_first(error)}") from None
+    if evidence.arm != arm:
+        raise NoRunError(f"{path} is the evidence of arm {evidence.arm}, not of arm {arm}")
+    return evidence
 
 
 def _first(error: ValidationError) -> str:

@@ -114,7 +114,7 @@ def _none_after_cut_off(evidence: ArmEvidence) -> PropertyResult:
         elif decision.decision == "allow" and least_refused is not None:
             late += decision.requested >= least_refused
     if least_refused is None:
-        reason = "nothing was refused for good"
+        reason = "spent money refused nothing"
         return not_applicable(name, "always", evidence, reason)
     detail = f"{late} such calls after the first refusal (smallest {format_usd(least_refused)})"
     return always(name, evidence, held=late == 0, detail=detail)
@@ -219,9 +219,11 @@ def _in_flight_at_blow(evidence: ArmEvidence, redelivery: Redelivery) -> Propert
 def _cap_tripped(evidence: ArmEvidence, expected: Again | None) -> PropertyResult:
     name = "the cap tripped"
     if evidence.arm != "cap" or expected is not Again.ENDLESS:
-        reason = "no cap" if evidence.arm != "cap" else "no runaway is expected"
+        reason = "only arm cap is to" if evidence.arm != "cap" else "no runaway is expected"
         return not_applicable(name, "sometimes", evidence, reason)
     limit = evidence.limit_nano_usd or 0
     refused = [d for d in evidence.decisions if d.is_for_good(limit)]
     detail = f"{len(refused)} calls refused for good at {format_usd(limit)}"
+    if not refused:
+        detail += f", {format_usd(evidence.budget.spent)} spent: lower cap_usd or raise observe_s"
     return sometimes(name, evidence, happened=bool(refused), detail=detail)

@@ -5,6 +5,7 @@ from lab.kept_run import find_run, read_run
 from lab.paths import runs_dir
 from lab.printing import print_json, print_lines
 from lab.report import write_pages
+from lab.run_directory import verdict_document
 
 
 def run_report(name: str | None, *, as_json: bool) -> None:
@@ -23,9 +24,11 @@ def run_report(name: str | None, *, as_json: bool) -> None:
         ) from None
     outcome = kept.verdict.outcome.value
     if as_json:
-        print_json({"verdict": outcome, "report": str(report), "summary": str(summary)})
+        pages = {"report": str(report), "summary": str(summary)}
+        print_json({**verdict_document(kept.verdict), **pages})
         return
     print_lines(outcome, kept.verdict.sentence)
-    if kept.first_verdict != outcome:
+    print_lines(*kept.verdict.reasons)
+    if kept.is_judged_otherwise:
         print_lines(f"judged anew: when the run ended it was {kept.first_verdict}")
     print_lines(f"report: {report}", f"summary: {summary}")

@@ -10,7 +10,7 @@ from lab.printing import print_json, print_lines
 from lab.progress import Progress, make_console
 from lab.reproduce import RunResult, reproduce
 from lab.run_directory import verdict_document
-from lab.scenario import Scenario, load_scenario
+from lab.scenario import load_scenario
 from lab.supervisor import stop_on_signals
 
 
@@ -20,7 +20,8 @@ def run_reproduce(
     """Run a scenario and print what came of it; return the exit code."""
     values = {field: value for field, (_, value) in overrides.items()}
     flags = {field: flag for field, (flag, _) in overrides.items()}
-    scenario = _with_ttl(load_scenario(source, values, flags))
+    scenario = load_scenario(source, values, flags)
+    scenario = scenario.spelled_out(scenario.ttl_s or read_ttl_s(COMPONENTS))
     with stop_on_signals() as stopped, Progress(make_console(), scenario.arms) as progress:
         result = reproduce(scenario, stopped, progress.say, sys.argv[1:])
     if as_json:
@@ -28,12 +29,6 @@ def run_reproduce(
     else:
         _print_result(result)
     return int(result.verdict.exit_code)
-
-
-def _with_ttl(scenario: Scenario) -> Scenario:
-    """Spell out the TTL of the component file, so that the run's own scenario repeats the run."""
-    ttl_s = scenario.ttl_s or read_ttl_s(COMPONENTS)
-    return scenario.model_copy(update={"ttl_s": ttl_s})
 
 
 def _print_result(result: RunResult) -> None:

@@ -99,7 +99,7 @@ class Scenario(BaseModel):
         cap_usd: hard cap of the arms `cap` and `full`, exact decimal dollars.
         safety_cap_usd: the gateway's safety stop in arm `off`, far above what is expected.
         zombie_executions: at so many executions of one activity the gateway of arm `full` stops
-            its workflow at its source.
+            its workflow at its source; a healthy one may be executed twice after a restart.
         price_file: prices in place of the published ones: a name of the lab's own, or a file.
         in_flight_share: share of the workflows that must have an activity in flight before the
             disruption.
@@ -124,7 +124,7 @@ class Scenario(BaseModel):
     in_flight_share: float = Field(0.75, gt=0, le=1)
     cap_usd: Money = "1.20"
     safety_cap_usd: Money = "1000"
-    zombie_executions: int = Field(ZOMBIE_EXECUTIONS, ge=2, le=1000)
+    zombie_executions: int = Field(ZOMBIE_EXECUTIONS, ge=3, le=1000)
     price_file: Annotated[str, AfterValidator(_price_file)] | None = None
     seed: int = Field(1, ge=0, le=2**31)
 
@@ -145,7 +145,29 @@ class Scenario(BaseModel):
                 f"observe_s: must be at least {least_s:g} with calls of {self.call_s:g} s, "
                 "or a few more executions can't be told from a runaway"
             )
+        if "full" in self.arms and self.observe_s < self.zombie_executions:
+            raise ValueError(
+                f"zombie_executions: {self.zombie_executions} executions at one a second are not "
+                f"reached within observe_s ({self.observe_s:g})"
+            )
+        if self.workflow == "hello" and self.input != AgentInput():
+            raise ValueError("input: the workflow hello takes none, nor a retry policy")
         return self
+
+    def spelled_out(self, ttl_s: int | None) -> "Scenario":
+        """Return it with the TTL that will be in force, so that it repeats the run.
+
+        Raises:
+            UsageError: no disruption of this kind can happen with such a TTL.
+        """
+        if self.disrupt == "sidecar-restart" and ttl_s is not None and self.call_s <= ttl_s:
+            problem = (
+                f"scenario {self.name}: call_s: must be longer than the TTL ({ttl_s} s) with "
+                "sidecar-restart, which comes when no running workflow has state left "
+                f"(got {self.call_s:g}); see the preset scale"
+            )
+            raise UsageError([problem])
+        return self.model_copy(update={"ttl_s": ttl_s})
 
 
 def load_scenario(source: str, overrides: Mapping[str, Any], flags: Mapping[str, str]) -> Scenario:

@@ -94,7 +94,7 @@ def _capped(arm: ArmJudgement, spent: str) -> str:
 
 
 def _workflows(count: int) -> str:
-    return "1 workflow was" if count == 1 else f"{count} workflows were"
+    return "its 1 workflow was" if count == 1 else f"its {count} workflows were"
 
 
 def _stopped(arm: ArmJudgement, spent: str) -> str:

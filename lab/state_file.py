@@ -4,7 +4,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -85,7 +85,9 @@ def read_state(directory: Path) -> StackState | None:
 
 def remove_state(directory: Path) -> None:
     """Forget the stack."""
-    (directory / _FILE).unlink(missing_ok=True)
+    # A runs folder that is none has no state either.
+    with suppress(NotADirectoryError):
+        (directory / _FILE).unlink(missing_ok=True)
 
 
 def note_end(directory: Path, reason: str | None) -> None:

@@ -1,12 +1,13 @@
 """`runaway stop INSTANCE`: asks the running stack's gateway to stop a workflow at its source."""
 
 import getpass
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from lab.errors import CannotRunError
+from lab.errors import CannotRunError, UsageError
 from lab.paths import stack_dir
 from lab.printing import print_json, print_lines
 from lab.stack_client import require_stack
@@ -19,16 +20,20 @@ def run_stop(instance: str, *, reason: str, app: str | None, as_json: bool) -> i
     """Stop an instance, print what came of it, return the exit code.
 
     Raises:
+        UsageError: no instance is called so.
         NoStackError: no stack runs.
         CannotRunError: the gateway does not answer, or refuses.
     """
+    if instance.strip(".") == "":
+        raise UsageError([f"stop: {instance!r} is no instance id"])
     state = require_stack(stack_dir())
     view = _ask(state.config.url("budget"), instance, reason=reason, app=app)
     if as_json:
         print_json(view)
     else:
         print_lines(*_told(view))
-    return _OK if (view.get("source") or {}).get("state") == "stopped" else _NOT_PROVEN
+    is_stopped = (view.get("source") or {}).get("state") == "stopped"
+    return _OK if is_stopped and not _is_stranger(view) else _NOT_PROVEN
 
 
 def _ask(url: str, instance: str, *, reason: str, app: str | None) -> dict[str, Any]:
@@ -52,12 +57,23 @@ def _actor() -> str:
         return "runaway stop"
 
 
+def _is_stranger(view: Mapping[str, Any]) -> bool:
+    """Tell whether nobody has seen a call or a job of this instance: its id may be a mistake."""
+    deleted = (view.get("source") or {}).get("jobs_deleted", 0)
+    return not (view["calls"] or view["executions"] or view["reserved"]["nano_usd"] or deleted)
+
+
 def _told(view: dict[str, Any]) -> list[str]:
     source = view.get("source") or {"state": "pending", "jobs_deleted": 0}
     lines = [f"{view['instance']}: {view['state']}, its calls are refused from now on"]
     jobs = source["jobs_deleted"]
     deleted = f"{jobs} {'job' if jobs == 1 else 'jobs'} deleted"
     match source["state"]:
+        case "stopped" if _is_stranger(view):
+            lines.append(
+                "source: no job of it was found, and the gateway has seen no call of it: is the id "
+                "right? (--app names its app, if it is another one)"
+            )
         case "stopped":
             lines.append(f"source: stopped, {deleted}, none left")
         case "failed":

@@ -20,7 +20,7 @@ from types import FrameType
 from lab.components import read_ttl_s
 from lab.control import ControlServer
 from lab.disruptions import DISRUPTIONS, DisruptionRecord
-from lab.errors import CannotRunError, LabError, StackRunningError
+from lab.errors import CannotRunError, LabError, PortTakenError, StackRunningError
 from lab.guardian import start_time
 from lab.ports import require_free
 from lab.processes import Nursery
@@ -98,6 +98,16 @@ class Supervisor:
             self._disrupting.release()
 
 
+def _require_free(config: StackConfig, runtime: Runtime) -> None:
+    try:
+        require_free(config.ports, runtime.ports)
+    except PortTakenError as error:
+        if read_state(config.directory) is None:
+            raise
+        left = "a stack that crashed has left services behind; `runaway down` ends them"
+        raise PortTakenError(f"{left}\n{error}") from error
+
+
 def supervise(
     config: StackConfig,
     runtime: Runtime,
@@ -115,7 +125,7 @@ def supervise(
     with exclusive(config.directory) as held:
         if not held:
             raise StackRunningError(describe_running(config.directory))
-        require_free(config.ports, runtime.ports)
+        _require_free(config, runtime)
         fresh_folders(config.directory)
         with Nursery() as nursery:
             stack = runtime.stack(config, nursery)

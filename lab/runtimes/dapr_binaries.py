@@ -1,6 +1,7 @@
 """Finds Dapr's own programs: a folder that has all three, and which version it is."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from lab.errors import DaprBinariesError
 
 PROGRAMS = ("daprd", "placement", "scheduler")
 _VERSION_TIMEOUT_S = 30
+_VERSION = re.compile(r"v?\d+\.\d+\.\d+(?:[-+.][\w.+-]*)?$")
 _HOW_TO_GET_THEM = (
     "Either run `dapr init --slim`, which leaves them in ~/.dapr/bin, or unpack the release "
     "archives of daprd, placement and scheduler (github.com/dapr/dapr/releases) into one DIR and "
@@ -100,7 +102,7 @@ def _version_of(daprd: Path) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DaprBinariesError(f"{daprd} --version: {error}") from error
     words = answer.stdout.split()
-    if answer.returncode != 0 or len(words) != 1:
+    if answer.returncode != 0 or len(words) != 1 or not _VERSION.match(words[0]):
         said = " ".join((answer.stdout + answer.stderr).split())[:200]
         raise DaprBinariesError(f"{daprd} --version does not print a version: {said!r}")
     return words[0].removeprefix("v")

@@ -40,8 +40,8 @@ def test_an_arm_that_was_stopped_at_its_source_is_as_expected() -> None:
     assert verdict.reasons == ()
     assert (verdict.outcome, verdict.exit_code) == (Outcome.REPRODUCED, ExitCode.AS_EXPECTED)
     assert verdict.sentence.endswith(
-        "; with replay and source stop $0.12 were spent: 2 workflows were stopped at the source, "
-        "the last execution 0.00 s after execution 5 of its activity."
+        "; with replay and source stop $0.12 were spent: its 2 workflows were stopped at the "
+        "source, the last execution 0.00 s after execution 5 of its activity."
     )
 
 

@@ -7,7 +7,8 @@ from lab.scenario import Scenario, load_scenario
 from lab.scenario_file import preset_names
 
 FLAGS = {"ttl_s": "--ttl", "workflows": "--workflows", "arms": "--arm", "cap_usd": "--cap"}
-FLAGS["observe_s"] = "--observe"
+FLAGS |= {"observe_s": "--observe", "zombie_executions": "--zombie-executions"}
+FLAGS |= {"workflow": "workflow", "input": "input"}
 
 
 def problems_of(source: str, **overrides: object) -> tuple[str, ...]:
@@ -128,3 +129,27 @@ def test_an_endless_value_is_shown_in_short(tmp_path: Path) -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 8)]
     path.write_text("\n".join([*lines, "workflows: *a7"]))
     assert sum(map(len, problems_of(str(path)))) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"zombie_executions": 21, "observe_s": 20}, "zombie_executions: 21 executions"),
+        ({"zombie_executions": 2}, "greater than or equal to 3"),
+        ({"workflow": "hello", "input": {"steps": 3}}, "input: the workflow hello takes none"),
+    ],
+)
+def test_what_can_not_come_out_is_refused_before_it_runs(
+    fields: dict[str, object], said: str
+) -> None:
+    """Choices that could only end as UNKNOWN, or that nothing would heed, are named at once."""
+    assert any(said in line for line in problems_of("demo", **fields))
+
+
+def test_a_short_restart_needs_calls_that_outlast_the_state() -> None:
+    """Calls no longer than the TTL that will be in force never leave a moment without state."""
+    scenario = load_scenario("demo", {"disrupt": "sidecar-restart"}, {"disrupt": "--disrupt"})
+    with pytest.raises(UsageError, match=r"call_s: must be longer than the TTL \(2 s\)"):
+        scenario.spelled_out(2)
+    assert scenario.spelled_out(1).ttl_s == 1
+    assert load_scenario("demo", {}, {}).spelled_out(None).ttl_s is None

@@ -102,12 +102,20 @@ def test_a_workflow_of_the_stack_is_stopped_at_its_source(runs: Path) -> None:
     assert (again["state"], again["reason"]) == ("killed", "by a test")
     assert again["source"]["jobs_left"] == 0
 
+    wrong = runaway(runs, "stop", "lost", "--app", "another")
+    assert wrong.returncode == 2
+    assert "its calls named the app 'workflow-app', not 'another'" in wrong.stderr
+    mistaken = runaway(runs, "stop", "lots")
+    assert mistaken.returncode == 1
+    assert "the gateway has seen no call of it: is the id right?" in mistaken.stdout
+
 
 def test_stop_without_a_stack_says_how_to_start_one(runs: Path) -> None:
     """No gateway, nothing to stop: exit code 2 and the command that brings one up."""
     done = runaway(runs, "stop", "lost")
     assert done.returncode == 2
     assert "start one with `runaway up`" in done.stderr
+    assert "'..' is no instance id" in runaway(runs, "stop", "..").stderr
 
 
 def test_a_taken_port_is_named_before_anything_starts(runs: Path) -> None:
