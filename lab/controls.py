@@ -95,10 +95,11 @@ class Controls:
         try:
             answer = client.post(f"{self.config.url('app')}/workflows", json=body)
         except httpx.TransportError as error:
-            self._answer = repr(error)
+            self._answer = type(error).__name__
             return False
-        self._answer = f"{answer.status_code}: {answer.text[:_SHOWN]}"
+        self._answer = f"last answer: {answer.status_code}"
         # An answer that was lost on the way makes the next question meet an active instance.
         if answer.is_client_error and answer.status_code != _ACTIVE:
-            raise CannotRunError(f"the app refused a control workflow: {self._answer}")
+            said = f"{answer.status_code}: {answer.text[:_SHOWN]}"
+            raise CannotRunError(f"the app refused a control workflow: {said}")
         return answer.status_code in (_ACCEPTED, _ACTIVE)

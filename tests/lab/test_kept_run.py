@@ -55,6 +55,14 @@ def test_evidence_of_an_older_run_can_be_read(tmp_path: Path) -> None:
     assert len(read_run(path).verdict.arms) == 3
 
 
+def test_a_run_that_is_judged_otherwise_says_so(tmp_path: Path) -> None:
+    """The same word of the verdict is not enough: the exit code is compared too."""
+    path = keep(tmp_path)
+    assert not read_run(path).is_judged_otherwise
+    change(path / "run.json", {"exit_code": 1})
+    assert read_run(path).is_judged_otherwise
+
+
 def test_a_run_is_found_by_path_by_name_and_as_the_latest(tmp_path: Path) -> None:
     """All three lead to the same folder."""
     path = keep(tmp_path)
@@ -100,6 +108,9 @@ def test_damaged_evidence_is_named(tmp_path: Path) -> None:
     file = path / "arms" / "cap" / "evidence.json"
     change(file, {"ttl_s": "soon", "calls": 3})
     with pytest.raises(NoRunError, match=r"evidence\.json is not .*: ttl_s: .*, and 1 more"):
+        read_run(path)
+    file.write_bytes((path / "arms" / "off" / "evidence.json").read_bytes())
+    with pytest.raises(NoRunError, match="is the evidence of arm off, not of arm cap"):
         read_run(path)
     file.unlink()
     with pytest.raises(NoRunError, match="the evidence of arm cap is missing"):
