@@ -143,23 +143,24 @@ class Nursery:
             self._start_guardian()
 
     def _start_guardian(self) -> None:
-        read_end, write_end = os.pipe()
+        read_end, self._pipe = os.pipe()
         try:
-            self._guardian = subprocess.Popen(  # noqa: S603  # the lab's own module
-                [sys.executable, "-m", "lab.guardian", str(read_end)],
-                pass_fds=(read_end,),
-                stdin=subprocess.DEVNULL,
-                cwd=ROOT,
-                start_new_session=True,
-            )
+            with self._lock:
+                # Before it starts: no moment in which it is there and knows of nothing. What a lab
+                # has to tell is a small part of what a pipe holds.
+                for pid, started in self._leaders.items():
+                    self._tell({"pid": pid, "started": started})
+                for command in self._undo:
+                    self._tell({"undo": command})
+                self._guardian = subprocess.Popen(  # noqa: S603  # the lab's own module
+                    [sys.executable, "-m", "lab.guardian", str(read_end)],
+                    pass_fds=(read_end,),
+                    stdin=subprocess.DEVNULL,
+                    cwd=ROOT,
+                    start_new_session=True,
+                )
         finally:
             os.close(read_end)
-        self._pipe = write_end
-        with self._lock:
-            for pid, started in self._leaders.items():
-                self._tell({"pid": pid, "started": started})
-            for command in self._undo:
-                self._tell({"undo": command})
 
     def _record(self, pid: int, started: float) -> None:
         with self._lock:
