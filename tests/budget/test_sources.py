@@ -128,6 +128,19 @@ def test_an_operator_stops_an_instance_that_never_called(
     assert [job["generation"] for job in document["source"]["jobs"]] == [1, 2]
     assert listed(jobs, gateway.app) == ["a::1::1"]
     assert stop(gateway, "a%3A%3Ab").json()["source"]["jobs_deleted"] == 0
+
+
+def test_an_app_that_the_calls_did_not_name_is_refused(
+    start_gateway: StartGateway, jobs: Scheduler
+) -> None:
+    """A mistyped app would find no job and look like a stop; the kill is in force all the same."""
+    gateway = strict(start_gateway, jobs.address)
+    schedule(jobs, gateway.app, "w::1::1")
+    assert execute(gateway, "w").status_code == 200
+    refused = stop(gateway, "w", app="another")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "another_app")
+    assert view(gateway, "w")["state"] == "killed"
+    assert stop(gateway, "w").json()["source"]["jobs_deleted"] == 1
     named = start_gateway(BUDGET_SCHEDULER_ADDRESS=jobs.address, BUDGET_APP_ID=gateway.app)
     assert stop(named, "a").json()["source"]["state"] == "stopped"
     assert listed(jobs, gateway.app) == []
