@@ -10,7 +10,8 @@ import structlog
 from serving.http import http_site
 from serving.listener import listen, require_free
 from sidecar.engine import Engine
-from sidecar.http_api import Probes, http_app
+from sidecar.http.app import http_app
+from sidecar.http.health import Probes
 from sidecar.jobs import Jobs, open_channel
 from sidecar.names import AppNames
 from sidecar.profiles import profile

@@ -1,4 +1,4 @@
-"""The HTTP face of the sidecar: health and metadata, on Dapr's routes."""
+"""Health and metadata, on Dapr's routes."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ class Probes:
     outbound: Callable[[], Awaitable[bool]]
 
 
-def http_app(probes: Probes) -> web.Application:
-    """Return the application."""
+def routes(probes: Probes) -> list[web.RouteDef]:
+    """Return `/v1.0/healthz`, `/v1.0/healthz/outbound` and `/v1.0/metadata`."""
 
     async def healthz(_request: web.Request) -> web.Response:
         if not probes.workers():
@@ -48,11 +48,11 @@ def http_app(probes: Probes) -> web.Application:
     async def metadata(_request: web.Request) -> web.Response:
         return web.json_response(_metadata(probes))
 
-    app = web.Application()
-    app.router.add_get("/v1.0/healthz", healthz)
-    app.router.add_get("/v1.0/healthz/outbound", outbound)
-    app.router.add_get("/v1.0/metadata", metadata)
-    return app
+    return [
+        web.get("/v1.0/healthz", healthz),
+        web.get("/v1.0/healthz/outbound", outbound),
+        web.get("/v1.0/metadata", metadata),
+    ]
 
 
 def _not_ready(code: str, message: str) -> web.Response:

@@ -1,0 +1,1 @@
+"""The HTTP face of the sidecar: one module a group of Dapr's routes."""
