@@ -1,6 +1,6 @@
 """Reads Dapr component files and picks the actor state store among them.
 
-Understands what a `state.redis` component needs; anything else in the files is left alone.
+Understands what `state.redis` and `state.in-memory` need; anything else in the files is left alone.
 Never reads a secret store.
 """
 
@@ -14,10 +14,31 @@ import yaml
 
 from sidecar.errors import ConfigError
 
+REDIS = "state.redis"
+IN_MEMORY = "state.in-memory"
 _SUFFIXES = (".yaml", ".yml")
 _TRUE = frozenset({"true", "1", "t", "y", "yes"})
 _DEFAULT_PORT = 6379
 _KEY_PREFIXES = "appid, name, namespace, none or a constant without '||'"
+
+
+@dataclass(frozen=True, slots=True)
+class RedisServer:
+    """How a Redis server is reached.
+
+    Attributes:
+        host: Its host name.
+        port: Its port.
+        username: ACL user; empty for the default one.
+        password: Empty for none.
+        database: Number of the logical database.
+    """
+
+    host: str
+    port: int = _DEFAULT_PORT
+    username: str = ""
+    password: str = field(default="", repr=False)
+    database: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,28 +47,21 @@ class StateStore:
 
     Attributes:
         name: The component's name.
-        host: Host name of the Redis server.
-        port: Its port.
-        username: ACL user; empty for the default one.
-        password: Empty for none.
-        database: Number of the logical database.
-        ttl_s: Seconds after which Redis expires a key that is not written again; None for never.
-        key_prefix: As given; like in Dapr it does not touch the keys of actors.
+        type: `state.redis` or `state.in-memory`.
+        redis: The server; None in memory.
+        ttl_s: Seconds after which a row expires that is not written again; 0 for never; None, not
+            given: a row keeps the expiry that it has.
     """
 
     name: str
-    host: str
-    port: int = _DEFAULT_PORT
-    username: str = ""
-    password: str = field(default="", repr=False)
-    database: int = 0
+    type: str
+    redis: RedisServer | None = None
     ttl_s: int | None = None
-    key_prefix: str = "appid"
 
     @property
-    def connection(self) -> tuple[str, int, str, str, int]:
+    def connection(self) -> tuple[str, RedisServer | None]:
         """Return what can't change while the sidecar runs."""
-        return (self.host, self.port, self.username, self.password, self.database)
+        return (self.type, self.redis)
 
 
 def component_files(resources_path: Path) -> list[Path]:
@@ -122,25 +136,29 @@ def _is_actor_state_store(document: Mapping[str, Any]) -> bool:
 
 def _state_store(document: Mapping[str, Any], where: str, environ: Mapping[str, str]) -> StateStore:
     kind = document["spec"].get("type")
-    if kind != "state.redis":
-        raise ConfigError(f"{where}: type {kind!r} is not supported; use state.redis")
     values = {
         str(each["name"]).lower(): _value(each, where, environ)
         for each in _items(document)
         if each.get("name")
     }
+    if kind == IN_MEMORY:
+        return StateStore(_name(document), IN_MEMORY)
+    if kind != REDIS:
+        raise ConfigError(f"{where}: type {kind!r} is not supported; use {REDIS} or {IN_MEMORY}")
+    _check_key_prefix(values, where)
+    return StateStore(_name(document), REDIS, _redis(values, where), _ttl(values, where))
+
+
+def _redis(values: Mapping[str, str], where: str) -> RedisServer:
     host, port = _address(values.get("redishost", ""), where)
     if values.get("enabletls", "false").lower() in _TRUE:
         raise ConfigError(f"{where}: enableTLS is not supported")
-    return StateStore(
-        name=_name(document),
+    return RedisServer(
         host=host,
         port=port,
         username=values.get("redisusername", ""),
         password=values.get("redispassword", ""),
         database=_number(values, "redisDB", where) or 0,
-        ttl_s=_ttl(values, where),
-        key_prefix=_key_prefix(values, where),
     )
 
 
@@ -186,13 +204,11 @@ def _number(
 
 def _ttl(values: Mapping[str, str], where: str) -> int | None:
     ttl_s = _number(values, "ttlInSeconds", where)
-    if ttl_s is not None and ttl_s < -1:
-        raise ConfigError(f"{where}: ttlInSeconds must be positive, or -1 for never, got {ttl_s}")
-    return ttl_s if ttl_s is not None and ttl_s > 0 else None
+    return None if ttl_s is None else max(ttl_s, 0)
 
 
-def _key_prefix(values: Mapping[str, str], where: str) -> str:
+def _check_key_prefix(values: Mapping[str, str], where: str) -> None:
+    # Like in Dapr it does not touch the keys of actors.
     prefix = values.get("keyprefix", "appid")
     if "||" in prefix:
         raise ConfigError(f"{where}: keyPrefix must be {_KEY_PREFIXES}, got {prefix!r}")
-    return prefix

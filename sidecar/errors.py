@@ -7,10 +7,11 @@ SidecarError
 │   ├── NotCompletedError       a purge of what still runs
 │   ├── UnfetchedError          a recursive purge could not read an instance
 │   ├── ChildNotPurgedError     a recursive purge stopped at a child
-│   └── PartialStateError       metadata declares a row that the store no longer holds
+│   ├── PartialStateError       metadata declares a row that the store no longer holds
+│   └── InvalidKeyError         a listing met an instance whose id holds `||`
 ├── ExecutionAbortedError       the app's stream ended while it worked on an item
 ├── UnsupportedActionError      the app asked for something the sidecar does not do
-├── StoreError                  Redis refused or can't be reached
+├── StoreError                  the state store refused or can't be reached
 └── SchedulerError              the scheduler refused a job or can't be reached
 
 StartError (of serving)
@@ -82,6 +83,13 @@ class PartialStateError(WorkflowError):
             f"({kind}Length={history_length}) but missing from state store "
             "(transient store read failure or partial save?)"
         )
+
+
+class InvalidKeyError(WorkflowError):
+    """The key of an instance whose id holds `||` can't be read back."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"invalid key format: {key}")
 
 
 class ExecutionAbortedError(SidecarError):

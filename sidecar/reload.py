@@ -31,7 +31,7 @@ class LiveComponent:
         self.store = load_state_store(resources_path, app_id)
 
     def ttl_s(self) -> int | None:
-        """Return the TTL in force; None for never."""
+        """Return the TTL in force, as in StateStore."""
         return self.store.ttl_s
 
     async def follow(self) -> None:

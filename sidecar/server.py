@@ -19,7 +19,8 @@ from sidecar.protos import service_grpc
 from sidecar.reload import LiveComponent
 from sidecar.service import SidecarService
 from sidecar.settings import ENV_PREFIX, SidecarSettings
-from sidecar.store import WorkflowStore, connect
+from sidecar.store import WorkflowStore
+from sidecar.stores.opening import open_rows
 from sidecar.watch import JobWatch
 from sidecar.workers import Workers
 
@@ -47,7 +48,7 @@ class Sidecar:
         self.names = AppNames(settings.app_id, settings.namespace)
         self.component = LiveComponent(settings.resources_path, settings.app_id)
         self.store = WorkflowStore(
-            connect(self.component.store), self.names, self.profile, self.component.ttl_s
+            open_rows(self.component.store), self.names, self.profile, self.component.ttl_s
         )
         self.channel = open_channel(settings.scheduler_address)
         self.workers = Workers(self._presence)

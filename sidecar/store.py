@@ -1,96 +1,94 @@
-"""Keeps workflow state in Redis as Dapr's `state.redis` does: the same keys, types and values.
+"""Keeps workflow state in rows as Dapr does: the same keys and values.
 
-Every row is a hash of `data` and `version`, a counter of its writes. Each key gets the
-component's TTL at every write. The rows of one save are written by one script, so all or none.
-History rows are written once; metadata at every save; the custom status at every turn.
+History rows are written once; metadata at every save; the custom status at every turn. Each row
+gets the component's TTL at every write.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import resources
-from typing import Any
 
 import structlog
 from google.protobuf.wrappers_pb2 import StringValue
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 
-from sidecar.components import StateStore
-from sidecar.errors import PartialStateError, StoreError
+from sidecar.errors import InvalidKeyError, PartialStateError, StoreError
 from sidecar.instance import Instance
 from sidecar.names import AppNames, history_row, inbox_row
 from sidecar.profiles import Profile
 from sidecar.protos import BackendWorkflowStateMetadata, HistoryEvent
+from sidecar.stores.rows import Rows
 
 _LOG = structlog.get_logger(scope="dapr.runtime.actor.target.workflow.state")
-_CONNECTIONS = 32
-_TIMEOUT_S = 5.0
 _MOST_READS = 5
 _METADATA = "metadata"
 _CUSTOM_STATUS = "customStatus"
-_SAVE = resources.files("sidecar").joinpath("save.lua").read_text(encoding="utf-8")
-Rows = dict[str, bytes]
+_SEPARATOR = "||"
+_PARTS_OF_A_KEY = 4
+_Data = dict[str, bytes]
 
 
-def connect(store: StateStore) -> "Redis":
-    """Return a client of the component's Redis; it connects when it is first used."""
-    pool = BlockingConnectionPool(
-        host=store.host,
-        port=store.port,
-        username=store.username or None,
-        password=store.password or None,
-        db=store.database,
-        max_connections=_CONNECTIONS,
-        timeout=_TIMEOUT_S,
-        socket_timeout=_TIMEOUT_S,
-        socket_connect_timeout=_TIMEOUT_S,
-        # A server that restarted has closed our idle connections: try once on a new one.
-        retry=Retry(NoBackoff(), 1),
-        retry_on_error=[RedisConnectionError],
-    )
-    return Redis(connection_pool=pool)
+@dataclass(frozen=True, slots=True)
+class InstancePage:
+    """Some of an app's instance ids.
 
+    Attributes:
+        ids: In the order of their keys.
+        token: Asks for the next page; None after the last.
+    """
 
-@contextmanager
-def _named_errors() -> Iterator[None]:
-    try:
-        yield
-    except RedisError as error:
-        raise StoreError(f"state store: {error}") from error
+    ids: tuple[str, ...]
+    token: str | None
 
 
 class WorkflowStore:
     """Loads and saves instances.
 
     Args:
-        redis: The client.
+        rows: Where they are kept.
         names: Names of the keys.
         profile: Says what a missing history row means.
-        ttl_s: Read before each write: seconds until a written key expires; None for never.
+        ttl_s: Read before each write: seconds until a written key expires; 0 for never; None leaves
+            a key the expiry that it has.
     """
 
     def __init__(
-        self, redis: "Redis", names: AppNames, profile: Profile, ttl_s: Callable[[], int | None]
+        self, rows: Rows, names: AppNames, profile: Profile, ttl_s: Callable[[], int | None]
     ) -> None:
-        self._redis = redis
+        self._rows = rows
         self._names = names
         self._profile = profile
         self._ttl_s = ttl_s
 
     async def ping(self) -> bool:
-        """Tell whether Redis answers."""
+        """Tell whether the store answers."""
         try:
-            return bool(await self._redis.ping())
-        except RedisError:
+            await self._rows.ping()
+        except StoreError:
             return False
+        return True
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._redis.aclose()
+        """Let go of the rows."""
+        await self._rows.close()
+
+    async def instance_ids(self, page_size: int = 0, token: str | None = None) -> InstancePage:
+        """Return the ids of the app's instances that have metadata.
+
+        As with Dapr's Redis store a token is an offset into the sorted keys, so what is created or
+        purged between two pages moves what is on them (from Dapr's source, not recorded).
+
+        Args:
+            page_size: At most so many; 0 for all of them.
+            token: Of the page before; one that is no number begins anew.
+
+        Raises:
+            InvalidKeyError: an id holds `||`; there is no page with it, nor any that it is on.
+        """
+        first = int(token) if token and token.isdecimal() else 0
+        prefix, suffix = self._names.key("", "").removesuffix(_SEPARATOR), f"||{_METADATA}"
+        keys = await self._rows.keys(prefix, suffix)
+        end = min(first + page_size, len(keys)) if page_size else len(keys)
+        ids = tuple(map(_instance_id, keys[first:end]))
+        return InstancePage(ids, str(end) if end < len(keys) else None)
 
     async def load(self, instance_id: str) -> Instance | None:
         """Return an instance, or None when its metadata is not there.
@@ -111,8 +109,8 @@ class WorkflowStore:
             return None
         rows = [*map(history_row, range(metadata.historyLength))]
         rows += map(inbox_row, range(metadata.inboxLength))
-        with _named_errors():
-            found, custom_status = await self._rows(instance_id, rows)
+        keys = [self._names.key(instance_id, row) for row in (*rows, _CUSTOM_STATUS)]
+        *found, custom_status = await self._rows.read(keys)
         return _Read(instance_id, metadata, rows, found, custom_status)
 
     async def _has_moved_on(self, read: "_Read") -> bool:
@@ -133,15 +131,6 @@ class WorkflowStore:
             custom_status=None if status is None else StringValue.FromString(status).value,
             generation=read.metadata.generation,
         )
-
-    async def _rows(
-        self, instance_id: str, rows: Iterable[str]
-    ) -> tuple[list[bytes | None], bytes | None]:
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for row in (*rows, _CUSTOM_STATUS):
-                pipe.hget(self._names.key(instance_id, row), "data")
-            *found, custom_status = await pipe.execute()
-        return found, custom_status
 
     async def exists(self, instance_id: str) -> bool:
         """Tell whether the instance's metadata is there."""
@@ -173,8 +162,7 @@ class WorkflowStore:
         await self._save(instance_id, {}, await self._declared_rows(instance_id))
 
     async def _metadata(self, instance_id: str) -> BackendWorkflowStateMetadata | None:
-        with _named_errors():
-            data: Any = await self._redis.hget(self._names.key(instance_id, _METADATA), "data")
+        (data,) = await self._rows.read([self._names.key(instance_id, _METADATA)])
         return None if data is None else BackendWorkflowStateMetadata.FromString(data)
 
     async def _declared_rows(self, instance_id: str) -> list[str]:
@@ -188,13 +176,10 @@ class WorkflowStore:
             _CUSTOM_STATUS,
         ]
 
-    async def _save(self, instance_id: str, rows: Rows, deleted: Iterable[str]) -> None:
+    async def _save(self, instance_id: str, rows: _Data, deleted: Iterable[str]) -> None:
+        written = {self._names.key(instance_id, row): data for row, data in rows.items()}
         gone = [self._names.key(instance_id, row) for row in deleted]
-        keys = [*gone, *(self._names.key(instance_id, row) for row in rows)]
-        with _named_errors():
-            await self._redis.eval(
-                _SAVE, len(keys), *keys, self._ttl_s() or 0, len(gone), *rows.values()
-            )
+        await self._rows.write(written, gone, self._ttl_s())
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,25 +193,32 @@ class _Read:
     custom_status: bytes | None
 
 
+def _instance_id(key: str) -> str:
+    parts = key.split(_SEPARATOR)
+    if len(parts) != _PARTS_OF_A_KEY:
+        raise InvalidKeyError(key)
+    return parts[2]
+
+
 def _parsed(found: Iterable[bytes | None]) -> tuple[HistoryEvent, ...]:
     return tuple(HistoryEvent.FromString(each) for each in found if each is not None)
 
 
-def _history(state: Instance, first: int) -> Rows:
+def _history(state: Instance, first: int) -> _Data:
     return {
         history_row(index): state.history[index].SerializeToString()
         for index in range(first, len(state.history))
     }
 
 
-def _inbox(state: Instance, first: int) -> Rows:
+def _inbox(state: Instance, first: int) -> _Data:
     return {
         inbox_row(index): state.inbox[index].SerializeToString()
         for index in range(first, len(state.inbox))
     }
 
 
-def _metadata(state: Instance) -> Rows:
+def _metadata(state: Instance) -> _Data:
     metadata = BackendWorkflowStateMetadata(
         inboxLength=len(state.inbox),
         historyLength=len(state.history),

@@ -46,4 +46,5 @@ def test_an_edited_address_waits_for_a_restart(
     monkeypatch.setenv("STATE_REDIS_HOST", "127.0.0.1:6399")
     write_component(tmp_path, ttl_s=8)
     live.look()
-    assert (live.store.port, live.ttl_s()) == (6379, 5)
+    assert live.store.redis is not None
+    assert (live.store.redis.port, live.ttl_s()) == (6379, 5)

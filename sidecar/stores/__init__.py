@@ -1,0 +1,1 @@
+"""Where rows are kept: one module a kind of state store, behind the protocol in `rows`."""
