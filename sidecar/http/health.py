@@ -68,7 +68,7 @@ def _metadata(probes: Probes) -> dict[str, object]:
         "components": [
             {
                 "name": component.name,
-                "type": "state.redis",
+                "type": component.type,
                 "version": "v1",
                 "ttlInSeconds": component.ttl_s,
             }
