@@ -71,6 +71,9 @@ class Profile:
             flag is ignored (1.16.x).
         child_noun: The word for a child in the text of a recursive purge: `sub-orchestration`
             (1.16.x) or `child workflow` (1.18.3). Read in the source, not recorded.
+        redis_tls_verified: With `enableTLS` the certificate of the Redis server is verified, unless
+            `insecureSkipTLSVerify` is set (1.18.3); older versions take any certificate (from
+            Dapr's source, components-contrib 1.16 and 1.18, not recorded).
         purge_skips_missing_child: A recursive purge passes over a child without state (1.18.3) or
             stops there and spares the parent (1.16.x). Read in the source, not recorded.
     """
@@ -100,6 +103,7 @@ class Profile:
     workflow_calls_supported: bool
     purge_force_supported: bool
     child_noun: Literal["sub-orchestration", "child workflow"]
+    redis_tls_verified: bool
     purge_skips_missing_child: bool
 
 
@@ -136,6 +140,7 @@ V1_16_1 = Profile(
     workflow_calls_supported=False,
     purge_force_supported=False,
     child_noun="sub-orchestration",
+    redis_tls_verified=False,
     purge_skips_missing_child=False,
 )
 
@@ -171,6 +176,7 @@ V1_18_3 = Profile(
     workflow_calls_supported=True,
     purge_force_supported=True,
     child_noun="child workflow",
+    redis_tls_verified=True,
     purge_skips_missing_child=True,
 )
 
