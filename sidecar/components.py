@@ -1,25 +1,34 @@
-"""Reads Dapr component files and picks the actor state store among them.
+"""Picks the actor state store among the component manifests of a folder.
 
 Understands what `state.redis` and `state.in-memory` need; anything else in the files is left alone.
 Never reads a secret store.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import yaml
+import structlog
 
 from sidecar.errors import ConfigError
+from sidecar.fields import Fields, is_actor_state_store
+from sidecar.manifests import Manifest, Reader, read_manifests
 
+_LOG = structlog.get_logger(scope="dapr.runtime.processor")
 REDIS = "state.redis"
 IN_MEMORY = "state.in-memory"
-_SUFFIXES = (".yaml", ".yml")
-_TRUE = frozenset({"true", "1", "t", "y", "yes"})
+_INITIAL_VERSIONS = frozenset({"", "v0", "v1"})
 _DEFAULT_PORT = 6379
+_LAST_PORT = (1 << 16) - 1
 _KEY_PREFIXES = "appid, name, namespace, none or a constant without '||'"
+_UNSUPPORTED_FLAGS = {
+    "failover": "Redis Sentinel is not supported; give redisHost the master, and leave it out",
+    "useEntraID": "Entra ID is not supported; use redisPassword",
+    "useAzureAD": "Entra ID is not supported; use redisPassword",
+    "useOIDC": "OIDC is not supported; use redisPassword",
+}
+_UNSUPPORTED_TEXTS = ("clientCert", "clientKey")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,8 @@ class RedisServer:
         username: ACL user; empty for the default one.
         password: Empty for none.
         database: Number of the logical database.
+        tls: Whether the connection is encrypted.
+        skips_verification: Whether whatever certificate the server shows is taken.
     """
 
     host: str
@@ -39,6 +50,8 @@ class RedisServer:
     username: str = ""
     password: str = field(default="", repr=False)
     database: int = 0
+    tls: bool = False
+    skips_verification: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,151 +77,90 @@ class StateStore:
         return (self.type, self.redis)
 
 
-def component_files(resources_path: Path) -> list[Path]:
-    """List the component files of a folder, by name."""
-    if not resources_path.is_dir():
-        raise ConfigError(f"SIDECAR_RESOURCES_PATH: {resources_path} is not a directory")
-    return sorted(each for each in resources_path.iterdir() if each.suffix in _SUFFIXES)
-
-
 def load_state_store(
-    resources_path: Path, app_id: str, environ: Mapping[str, str] = os.environ
+    resources_path: Path, reader: Reader, environ: Mapping[str, str] = os.environ
 ) -> StateStore:
-    """Return the one actor state store in the folder that is in scope for the app.
+    """Return the one actor state store in the folder that is for the reader.
 
     Raises:
         ConfigError: no such component, several of them, or a bad field; the message names the file.
     """
-    stores = [
-        _state_store(document, f"{path.name}: component {_name(document)!r}", environ)
-        for path in component_files(resources_path)
-        for document in _documents(path)
-        if _in_scope(document, app_id) and _is_actor_state_store(document)
-    ]
+    manifests, problems = read_manifests(resources_path, reader)
+    stores = [each for each in manifests if is_actor_state_store(each)]
     if not stores:
-        raise ConfigError(
-            f'{resources_path}: no component has actorStateStore "true"; workflows need one'
-        )
+        text = f'{resources_path}: no component has actorStateStore "true"; workflows need one'
+        raise ConfigError("; ".join([text, *problems]))
     if len(stores) > 1:
         names = ", ".join(each.name for each in stores)
         raise ConfigError(f"{resources_path}: several components have actorStateStore: {names}")
-    return stores[0]
+    store = _state_store(stores[0], Fields(stores[0], environ))
+    for each in problems:
+        _LOG.warning("a component file is passed over", problem=each)
+    return store
 
 
-def _documents(path: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        text = " ".join(str(error).split())
-        raise ConfigError(f"{path.name}: not readable as YAML: {text}") from None
-    for document in documents:
-        if document is None:
-            continue
-        if not isinstance(document, Mapping):
-            raise ConfigError(f"{path.name}: a document is not a mapping")
-        if document.get("kind") == "Component":
-            yield document
-
-
-def _name(document: Mapping[str, Any]) -> str:
-    metadata = document.get("metadata")
-    return str(metadata.get("name", "")) if isinstance(metadata, Mapping) else ""
-
-
-def _in_scope(document: Mapping[str, Any], app_id: str) -> bool:
-    scopes = document.get("scopes")
-    return not isinstance(scopes, list) or not scopes or app_id in scopes
-
-
-def _items(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    spec = document.get("spec")
-    items = spec.get("metadata") if isinstance(spec, Mapping) else None
-    return [each for each in items if isinstance(each, Mapping)] if isinstance(items, list) else []
-
-
-def _is_actor_state_store(document: Mapping[str, Any]) -> bool:
-    return any(
-        str(each.get("name", "")).lower() == "actorstatestore"
-        and str(each.get("value", "")).lower() in _TRUE
-        for each in _items(document)
+def _state_store(manifest: Manifest, fields: Fields) -> StateStore:
+    if manifest.version.lower() not in _INITIAL_VERSIONS:
+        raise fields.error("version", f"{manifest.version!r} is unknown; use v1")
+    if "||" in fields.text("keyPrefix"):
+        # Other prefixes do, and like in Dapr none of them touches the keys of actors.
+        prefix = fields.text("keyPrefix")
+        raise fields.error("keyPrefix", f"must be {_KEY_PREFIXES}, got {prefix!r}", separator=" ")
+    if manifest.type == REDIS:
+        ttl_s = fields.number("ttlInSeconds")
+        ttl_s = None if ttl_s is None else max(ttl_s, 0)
+        return StateStore(manifest.name, REDIS, _redis(fields), ttl_s)
+    if manifest.type == IN_MEMORY:
+        if fields.text("ttlInSeconds"):
+            _LOG.warning("state.in-memory takes no ttlInSeconds, in Dapr and here: nothing expires")
+        return StateStore(manifest.name, IN_MEMORY)
+    raise fields.error(
+        "type", f"{manifest.type!r} is not supported; use {REDIS} or {IN_MEMORY}", separator=" "
     )
 
 
-def _state_store(document: Mapping[str, Any], where: str, environ: Mapping[str, str]) -> StateStore:
-    kind = document["spec"].get("type")
-    values = {
-        str(each["name"]).lower(): _value(each, where, environ)
-        for each in _items(document)
-        if each.get("name")
-    }
-    if kind == IN_MEMORY:
-        return StateStore(_name(document), IN_MEMORY)
-    if kind != REDIS:
-        raise ConfigError(f"{where}: type {kind!r} is not supported; use {REDIS} or {IN_MEMORY}")
-    _check_key_prefix(values, where)
-    return StateStore(_name(document), REDIS, _redis(values, where), _ttl(values, where))
-
-
-def _redis(values: Mapping[str, str], where: str) -> RedisServer:
-    host, port = _address(values.get("redishost", ""), where)
-    if values.get("enabletls", "false").lower() in _TRUE:
-        raise ConfigError(f"{where}: enableTLS is not supported")
+def _redis(fields: Fields) -> RedisServer:
+    for flag, text in _UNSUPPORTED_FLAGS.items():
+        if fields.flag(flag):
+            raise fields.error(flag, text)
+    if fields.text("redisType") == "cluster":
+        raise fields.error("redisType", "a Redis cluster is not supported; use a single node")
+    for name in _UNSUPPORTED_TEXTS:
+        if fields.text(name):
+            raise fields.error(name, "client certificates are not supported; use redisPassword")
+    host, port = _address(fields)
     return RedisServer(
         host=host,
         port=port,
-        username=values.get("redisusername", ""),
-        password=values.get("redispassword", ""),
-        database=_number(values, "redisDB", where) or 0,
+        username=fields.text("redisUsername"),
+        password=fields.text("redisPassword"),
+        database=fields.number("redisDB") or 0,
+        tls=fields.flag("enableTLS"),
+        skips_verification=fields.flag("insecureSkipTLSVerify"),
     )
 
 
-def _value(item: Mapping[str, Any], where: str, environ: Mapping[str, str]) -> str:
-    name = item["name"]
-    if "secretKeyRef" in item:
-        raise ConfigError(f"{where}: {name}: secretKeyRef is not supported; use value or envRef")
-    if "envRef" not in item:
-        value = item.get("value", "")
-        return str(value).lower() if isinstance(value, bool) else str(value or "")
-    variable = str(item["envRef"])
-    if variable.upper().startswith("DAPR_"):
-        raise ConfigError(f"{where}: {name}: envRef {variable} is refused: names in DAPR_ are")
-    if variable not in environ:
-        raise ConfigError(f"{where}: {name}: environment variable {variable} is not set")
-    return environ[variable]
-
-
-def _address(text: str, where: str) -> tuple[str, int]:
-    host, colon, port = text.strip().rpartition(":")
-    if not colon:
-        host, port = text.strip(), str(_DEFAULT_PORT)
-    if not host or not _is_port(port):
-        raise ConfigError(f"{where}: redisHost must be host:port, got {text!r}")
-    return host, int(port)
+def _address(fields: Fields) -> tuple[str, int]:
+    text = fields.required("redisHost", "host:port")
+    given = fields.number("redisPort") or 0
+    host, port = _split(text)
+    if not host or "," in host or (port and not _is_port(port)):
+        raise fields.error("redisHost", f"must be host:port, got {text!r}", separator=" ")
+    if not 0 <= given <= _LAST_PORT:
+        raise fields.error("redisPort", f"must be a port, got {given}", separator=" ")
+    if port and given and int(port) != given:
+        raise fields.error("redisPort", f"is {given}, but redisHost is {text!r}", separator=" ")
+    return host, int(port or 0) or given or _DEFAULT_PORT
 
 
 def _is_port(text: str) -> bool:
-    return text.isdecimal() and 0 < int(text) < 1 << 16
+    return text.isdecimal() and int(text) <= _LAST_PORT
 
 
-def _number(
-    values: Mapping[str, str], name: str, where: str, parse: Callable[[str], int] = int
-) -> int | None:
-    text = values.get(name.lower(), "").strip()
-    if not text:
-        return None
-    try:
-        return parse(text)
-    except ValueError:
-        raise ConfigError(f"{where}: {name} must be a whole number, got {text!r}") from None
-
-
-def _ttl(values: Mapping[str, str], where: str) -> int | None:
-    ttl_s = _number(values, "ttlInSeconds", where)
-    return None if ttl_s is None else max(ttl_s, 0)
-
-
-def _check_key_prefix(values: Mapping[str, str], where: str) -> None:
-    # Like in Dapr it does not touch the keys of actors.
-    prefix = values.get("keyprefix", "appid")
-    if "||" in prefix:
-        raise ConfigError(f"{where}: keyPrefix must be {_KEY_PREFIXES}, got {prefix!r}")
+def _split(text: str) -> tuple[str, str]:
+    """Return host and port; a bare IPv6 address has no port."""
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+        return host, port.removeprefix(":")
+    host, _, port = text.partition(":")
+    return (text, "") if ":" in port else (host, port)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import structlog
 
-from sidecar.components import StateStore, component_files, load_state_store
+from sidecar.components import StateStore, load_state_store
 from sidecar.errors import ConfigError
+from sidecar.manifests import Reader, component_files
 
 _LOG = structlog.get_logger(scope="dapr.runtime.processor")
 _POLL_S = 0.25
@@ -21,14 +22,14 @@ class LiveComponent:
 
     Args:
         resources_path: Folder of the component files.
-        app_id: For the components' scopes.
+        reader: Who reads them.
     """
 
-    def __init__(self, resources_path: Path, app_id: str) -> None:
+    def __init__(self, resources_path: Path, reader: Reader) -> None:
         self._path = resources_path
-        self._app_id = app_id
+        self._reader = reader
         self._stamp = self._read_stamp()
-        self.store = load_state_store(resources_path, app_id)
+        self.store = load_state_store(resources_path, reader)
 
     def ttl_s(self) -> int | None:
         """Return the TTL in force, as in StateStore."""
@@ -47,7 +48,7 @@ class LiveComponent:
             if stamp == self._stamp:
                 return
             self._stamp = stamp
-            self._take(load_state_store(self._path, self._app_id))
+            self._take(load_state_store(self._path, self._reader))
         except ConfigError as error:
             _LOG.error("component edit ignored; the last good one stays", error=str(error))
 

@@ -46,10 +46,9 @@ class Sidecar:
         self.settings = settings
         self.profile = profile(settings.profile)
         self.names = AppNames(settings.app_id, settings.namespace)
-        self.component = LiveComponent(settings.resources_path, settings.app_id)
-        self.store = WorkflowStore(
-            open_rows(self.component.store), self.names, self.profile, self.component.ttl_s
-        )
+        self.component = LiveComponent(settings.resources_path, settings.reader())
+        rows = open_rows(self.component.store, self.profile)
+        self.store = WorkflowStore(rows, self.names, self.profile, self.component.ttl_s)
         self.channel = open_channel(settings.scheduler_address)
         self.workers = Workers(self._presence)
         jobs = Jobs(self.channel, self.names, self.profile)

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.settings import Port
+from sidecar.manifests import Reader
 from sidecar.profiles import UnknownProfileError, profile
 
 ENV_PREFIX = "SIDECAR_"
@@ -32,3 +33,8 @@ class SidecarSettings(BaseSettings):
     profile: Annotated[str, AfterValidator(_known_profile)] = "1.16.1"
     resources_path: Path = Path("dapr/components")
     scheduler_address: Annotated[str, Field(pattern=r"^\S+:\d+$")] = "127.0.0.1:50006"
+
+    def reader(self) -> Reader:
+        """Return who reads the components; a namespace that nobody set leaves out none."""
+        given = "namespace" in self.model_fields_set
+        return Reader(self.app_id, self.namespace if given else None)

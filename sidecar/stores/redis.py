@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib import resources
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -25,10 +25,16 @@ _SAVE = resources.files("sidecar.stores").joinpath("save.lua").read_text(encodin
 
 
 class RedisRows:
-    """Rows in the Redis of a component; connects when it is first used."""
+    """Rows in the Redis of a component; connects when it is first used.
 
-    def __init__(self, server: RedisServer) -> None:
-        self._redis = Redis.from_pool(_pool(server))
+    Args:
+        server: Where it is.
+        verified: Over TLS, take only a certificate that is the host's and that the system's
+            authorities have signed; `SSL_CERT_FILE` names other ones.
+    """
+
+    def __init__(self, server: RedisServer, *, verified: bool = True) -> None:
+        self._redis = Redis.from_pool(_pool(server, verified=verified))
 
     async def read(self, keys: Sequence[str]) -> Sequence[bytes | None]:
         """Read the keys in one round trip; a write may come between two of them."""
@@ -68,7 +74,14 @@ class RedisRows:
         await self._redis.aclose()
 
 
-def _pool(server: RedisServer) -> BlockingConnectionPool:
+def _pool(server: RedisServer, *, verified: bool) -> BlockingConnectionPool:
+    tls: dict[str, Any] = {}
+    if server.tls:
+        tls = {
+            "connection_class": SSLConnection,
+            "ssl_cert_reqs": "required" if verified else "none",
+            "ssl_check_hostname": verified,
+        }
     return BlockingConnectionPool(
         host=server.host,
         port=server.port,
@@ -82,6 +95,7 @@ def _pool(server: RedisServer) -> BlockingConnectionPool:
         # A server that restarted has closed our idle connections: try once on a new one.
         retry=Retry(NoBackoff(), 1),
         retry_on_error=[RedisConnectionError],
+        **tls,
     )
 
 

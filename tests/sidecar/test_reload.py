@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.manifests import Reader
 from sidecar.reload import LiveComponent
 from tests.support.components import write_component
 
@@ -13,7 +14,7 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LiveComponent:
     """Give a component whose TTL is five seconds."""
     monkeypatch.setenv("STATE_REDIS_HOST", "127.0.0.1:6379")
     write_component(tmp_path, ttl_s=5)
-    return LiveComponent(tmp_path, "lab")
+    return LiveComponent(tmp_path, Reader("lab"))
 
 
 def test_an_edited_ttl_is_in_force_after_the_next_look(live: LiveComponent, tmp_path: Path) -> None:
