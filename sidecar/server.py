@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import grpc.aio
 import structlog
 
 from serving.http import http_site
 from serving.listener import listen, require_free
+from sidecar.components import StateStore
 from sidecar.engine import Engine
 from sidecar.http.app import http_app
 from sidecar.http.health import Probes
@@ -21,6 +23,7 @@ from sidecar.service import SidecarService
 from sidecar.settings import ENV_PREFIX, SidecarSettings
 from sidecar.store import WorkflowStore
 from sidecar.stores.opening import open_rows
+from sidecar.stores.rows import Rows
 from sidecar.watch import JobWatch
 from sidecar.workers import Workers
 
@@ -39,16 +42,35 @@ _GRPC_OPTIONS = [
 ]
 
 
-class Sidecar:
-    """The parts of one sidecar; ConfigError when the component is unusable."""
+class Component(Protocol):
+    """The actor state store in force; LiveComponent reads it from files."""
 
-    def __init__(self, settings: SidecarSettings) -> None:
+    @property
+    def store(self) -> StateStore:
+        """Return it."""
+
+    def ttl_s(self) -> int | None:
+        """Return its TTL, as in StateStore."""
+
+    async def follow(self) -> None:
+        """Look for edits until cancelled."""
+
+
+class Sidecar:
+    """The parts of one sidecar.
+
+    Args:
+        settings: Where it listens and what it is like.
+        component: The state store.
+        rows: The store's rows; closed with the sidecar.
+    """
+
+    def __init__(self, settings: SidecarSettings, component: Component, rows: Rows) -> None:
         self.settings = settings
         self.profile = profile(settings.profile)
         self.names = AppNames(settings.app_id, settings.namespace)
-        self.component = LiveComponent(settings.resources_path, settings.reader())
-        rows = open_rows(self.component.store, self.profile)
-        self.store = WorkflowStore(rows, self.names, self.profile, self.component.ttl_s)
+        self.component = component
+        self.store = WorkflowStore(rows, self.names, self.profile, component.ttl_s)
         self.channel = open_channel(settings.scheduler_address)
         self.workers = Workers(self._presence)
         jobs = Jobs(self.channel, self.names, self.profile)
@@ -63,7 +85,7 @@ class Sidecar:
             component=lambda: self.component.store,
             workers=lambda: self.workers.connected,
             active=lambda: self.engine.active,
-            outbound=self._outbound,
+            outbound=self.reached,
         )
 
     async def stop(self) -> None:
@@ -84,16 +106,26 @@ class Sidecar:
             # Without workers Dapr no longer hosts the actors, and their memory goes with them.
             self.engine.forget()
 
-    async def _outbound(self) -> bool:
+    async def reached(self) -> bool:
+        """Tell whether store and scheduler are reached; then its own ports are open."""
         return self.watch.connected and await self.store.ping()
 
 
 async def serve(settings: SidecarSettings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set; StartError where a port or the component can't be used."""
-    require_free(settings.host, settings.grpc_port, prefix=ENV_PREFIX, port_name="GRPC_PORT")
-    listener = listen(settings.host, settings.http_port, prefix=ENV_PREFIX, port_name="HTTP_PORT")
-    sidecar = Sidecar(settings)
+    component = LiveComponent(settings.resources_path, settings.reader())
+    rows = open_rows(component.store, profile(settings.profile))
+    await run(Sidecar(settings, component, rows), stop)
+
+
+async def run(sidecar: Sidecar, stop: asyncio.Event) -> None:
+    """Run a sidecar until `stop` is set, and close it; StartError where a port can't be used."""
+    settings = sidecar.settings
     try:
+        require_free(settings.host, settings.grpc_port, prefix=ENV_PREFIX, port_name="GRPC_PORT")
+        listener = listen(
+            settings.host, settings.http_port, prefix=ENV_PREFIX, port_name="HTTP_PORT"
+        )
         async with (
             _grpc(sidecar),
             http_site(http_app(sidecar.probes()), listener, grace_s=_GRACE_S),
