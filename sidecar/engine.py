@@ -132,6 +132,11 @@ class Engine:
         async with self._visit(instance_id) as actor:
             await actor.add_event(events.event(time.time_ns(), **kind))
 
+    async def adopt(self, instance_id: str, outcome: turn.Outcome) -> None:
+        """Create an instance that has a history; RefusedError when there is one of that id."""
+        async with self._visit(instance_id) as actor:
+            await actor.adopt(outcome)
+
     async def stored(self, instance_id: str) -> Instance | None:
         """Return an instance as the store has it, whatever memory says."""
         return await self._store.load(instance_id)

@@ -8,7 +8,9 @@ SidecarError
 │   ├── UnfetchedError          a recursive purge could not read an instance
 │   ├── ChildNotPurgedError     a recursive purge stopped at a child
 │   ├── PartialStateError       metadata declares a row that the store no longer holds
-│   └── InvalidKeyError         a listing met an instance whose id holds `||`
+│   ├── InvalidKeyError         a listing met an instance whose id holds `||`
+│   └── RefusedError            a call that has a gRPC code of its own
+│       └── ReminderRefusedError  a reminder that the actor API does not touch
 ├── ExecutionAbortedError       the app's stream ended while it worked on an item
 ├── UnsupportedActionError      the app asked for something the sidecar does not do
 ├── StoreError                  the state store refused or can't be reached
@@ -63,14 +65,19 @@ class UnfetchedError(WorkflowError):
 
     def __init__(self, noun: str, cause: SidecarError) -> None:
         super().__init__(f"failed to fetch {noun} state: {cause}")
-        self.is_missing = isinstance(cause, InstanceNotFoundError)
+        self.is_missing = is_missing(cause)
 
 
 class ChildNotPurgedError(WorkflowError):
-    """A recursive purge stopped at a child; the instance itself is left as it was."""
+    """A recursive purge stopped at a child; the instance itself is left as it was.
+
+    Attributes:
+        is_missing: Whether there is no such child.
+    """
 
     def __init__(self, child_noun: str, cause: SidecarError) -> None:
         super().__init__(f"failed to purge {child_noun}: {cause}")
+        self.is_missing = is_missing(cause)
 
 
 class PartialStateError(WorkflowError):
@@ -92,6 +99,30 @@ class InvalidKeyError(WorkflowError):
         super().__init__(f"invalid key format: {key}")
 
 
+class RefusedError(WorkflowError):
+    """A call is refused with more than Dapr's usual UNKNOWN.
+
+    Attributes:
+        code: Name of the gRPC status.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class ReminderRefusedError(RefusedError):
+    """The actor API does not touch this reminder.
+
+    Attributes:
+        error_code: Dapr's `errorCode` over HTTP.
+    """
+
+    def __init__(self, error_code: str, text: str) -> None:
+        super().__init__("PERMISSION_DENIED", text)
+        self.error_code = error_code
+
+
 class ExecutionAbortedError(SidecarError):
     """The worker's stream ended before it answered."""
 
@@ -109,3 +140,8 @@ class SchedulerError(SidecarError):
 
 class StoreError(SidecarError):
     """The state store failed; the message is the client library's."""
+
+
+def is_missing(error: SidecarError) -> bool:
+    """Tell whether the cause of an error is that there is no such instance."""
+    return isinstance(error, InstanceNotFoundError) or bool(getattr(error, "is_missing", False))

@@ -87,7 +87,8 @@ class Jobs:
         wrapped = self._profile.job_data_wrapped
         data = _packed(ActivityInvocation(historyEvent=scheduled) if wrapped else scheduled)
         at_start = self._profile.activity_due_time == "workflow_start"
-        due = due_at(started, cut_to_second=False) if at_start else AT_ONCE
+        cut = self._profile.due_times_cut_to_second
+        due = due_at(started, cut_to_second=cut) if at_start else AT_ONCE
         await self._schedule(ACTIVITY_JOB, metadata, due, data)
 
     async def fire_timer(self, instance_id: str, created: HistoryEvent, generation: int) -> None:

@@ -11,6 +11,7 @@ import structlog
 from serving.http import http_site
 from serving.listener import listen, require_free
 from sidecar.components import StateStore
+from sidecar.calls import WorkflowCalls
 from sidecar.engine import Engine
 from sidecar.http.app import http_app
 from sidecar.http.health import Probes
@@ -75,13 +76,14 @@ class Sidecar:
         self.workers = Workers(self._presence)
         jobs = Jobs(self.channel, self.names, self.profile)
         self.engine = Engine(self.names, self.profile, self.store, jobs, self.workers)
+        self.calls = WorkflowCalls(self.engine, self.store)
         self.watch = JobWatch(self.channel, self.names, self.engine.handle)
 
     def probes(self) -> Probes:
         """Return what the HTTP routes look at."""
         return Probes(
             names=self.names,
-            profile=self.profile.name,
+            profile=self.profile.label,
             component=lambda: self.component.store,
             workers=lambda: self.workers.connected,
             active=lambda: self.engine.active,
@@ -166,7 +168,7 @@ async def _background(sidecar: Sidecar) -> AsyncIterator[None]:
 async def _grpc(sidecar: Sidecar) -> AsyncIterator[None]:
     settings = sidecar.settings
     server = grpc.aio.server(options=_GRPC_OPTIONS)
-    service = SidecarService(sidecar.engine, sidecar.workers, sidecar.profile)
+    service = SidecarService(sidecar.calls, sidecar.workers, sidecar.profile)
     service_grpc.add_TaskHubSidecarServiceServicer_to_server(  # type: ignore[no-untyped-call]
         service, server
     )

@@ -116,13 +116,15 @@ class WorkflowStore:
     async def _has_moved_on(self, read: "_Read") -> bool:
         return await self._metadata(read.instance_id) != read.metadata
 
-    def _instance(self, read: "_Read") -> Instance:
+    def _instance(self, read: "_Read") -> Instance | None:
         for row, data in zip(read.rows, read.found, strict=True):
             if data is None:
                 if self._profile.partial_history_loss == "error":
                     declared = read.metadata.historyLength
                     raise PartialStateError(read.instance_id, row, declared)
                 _LOG.warning(f"Failed to load history state key '{row}': not found")
+                if self._profile.partial_history_loss == "not_found":
+                    return None
         written = read.metadata.historyLength
         status = read.custom_status
         return Instance(

@@ -18,6 +18,7 @@ from sidecar.errors import (
     InstanceActiveError,
     InstanceNotFoundError,
     NotCompletedError,
+    RefusedError,
 )
 from sidecar.instance import Instance, begun, completion, start
 from sidecar.jobs import Jobs, carried_event, carried_timer
@@ -95,6 +96,20 @@ class WorkflowActor:
         await self._around.jobs.wake(self.instance_id, START_JOB, due=due)
         new = begun(started, state)
         await self._saving(self._around.store.save_new(self.instance_id, new), new)
+
+    async def adopt(self, outcome: turn.Outcome) -> None:
+        """Store a new instance with a history, once its jobs are scheduled.
+
+        Raises:
+            RefusedError: there is an instance of that id.
+        """
+        if await self._load() is not None:
+            text = f"workflow '{self.instance_id}' has already been created"
+            raise RefusedError("ALREADY_EXISTS", text)
+        await self._carry_out(outcome)
+        state = outcome.state
+        await self._saving(self._around.store.save_turn(self.instance_id, Instance(), state), state)
+        self._around.waiters.publish(self.instance_id, state)
 
     async def add_event(
         self, event: HistoryEvent, *, generation: int | None = None, reminder: str = EVENT_JOB

@@ -15,7 +15,7 @@ class Probes:
 
     Attributes:
         names: Of the app that is served.
-        profile: Name of the profile.
+        profile: Label of the profile.
         component: Reads the state store in force.
         workers: Counts the connected app workers.
         active: Counts the workflow instances in memory.

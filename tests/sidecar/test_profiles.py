@@ -9,6 +9,9 @@ import pytest
 from sidecar.profiles import PROFILES, Profile, UnknownProfileError, profile
 from tests.support.services import ROOT
 
+TRACES = ROOT / "tests" / "data" / "dapr-traces"
+RECORDED = sorted(each.name for each in TRACES.iterdir() if each.is_dir())
+
 
 def test_every_field_is_explained() -> None:
     """Each field of a profile has an entry in its docstring."""
@@ -19,14 +22,18 @@ def test_every_field_is_explained() -> None:
 def test_lookup() -> None:
     """A profile is found by its version; another name is refused with the known ones."""
     assert {name: profile(name).name for name in PROFILES} == {name: name for name in PROFILES}
-    with pytest.raises(UnknownProfileError, match=r"1\.17\.0.*1\.16\.1, 1\.16\.2, 1\.18\.3"):
+    known = r"1\.15, 1\.16\.0, 1\.16\.1, 1\.16\.2, 1\.17, 1\.18\.3"
+    with pytest.raises(UnknownProfileError, match=rf"1\.17\.0.*{known}"):
         profile("1.17.0")
 
 
 def test_1_16_2_differs_in_the_fix_alone() -> None:
     """It acknowledges what 1.16.1 retries; nothing else was recorded to differ."""
     fixed = dataclasses.replace(
-        PROFILES["1.16.1"], name="1.16.2", lost_instance_result_is_retried=False
+        PROFILES["1.16.1"],
+        name="1.16.2",
+        origin="partly recorded",
+        lost_instance_result_is_retried=False,
     )
     assert PROFILES["1.16.2"] == fixed
 
@@ -42,7 +49,15 @@ def test_duplicate_start_as_recorded(version: str) -> None:
     assert (recorded["code"], recorded["details"]) == (known.duplicate_start_code, words)
 
 
-@pytest.mark.parametrize("version", PROFILES)
+@pytest.mark.parametrize("version", sorted(PROFILES))
+def test_only_what_was_recorded_is_called_so(version: str) -> None:
+    """A version is `recorded` or `partly recorded` exactly where there are traces of it."""
+    known = profile(version)
+    assert (known.origin != "from source") == (TRACES / version).is_dir()
+    assert ("not recorded" in known.label) == (known.origin == "from source")
+
+
+@pytest.mark.parametrize("version", RECORDED)
 def test_loops_as_recorded(version: str) -> None:
     """A lost instance's activity is executed again and again exactly where it was recorded so."""
     path = ROOT / "tests" / "data" / "dapr-traces" / version / "flushall.jsonl"

@@ -154,7 +154,8 @@ def test_calls_that_came_later_are_refused_before(
     if profile == "1.16.1":
         assert refused == [{"code": "UNKNOWN", "details": text}] * 2
     else:
-        assert refused == [{}, {"code": "UNKNOWN", "details": "no such instance exists"}]
+        unknown = {"code": "NOT_FOUND", "details": "workflow instance 'nope-h' not found"}
+        assert refused == [{}, unknown]
 
 
 def test_an_id_with_two_colons_runs_away_without_any_loss(

@@ -1,29 +1,33 @@
-"""What the sidecar and its scheduler do differently from one version of Dapr to the next.
+"""The record of one version's behaviours."""
 
-Each profile is a frozen record of named behaviours, so that no other module compares version
-numbers. Every field was recorded on real Dapr binaries of the versions named here, but for those
-that say otherwise.
-"""
-
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
+
+Origin = Literal["recorded", "partly recorded", "from source"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     r"""The behaviours of one version of Dapr.
 
+    What is said of 1.16.1 and 1.18.3 was recorded on real binaries, but where a field says
+    otherwise; what is said of 1.15, 1.16.0 and 1.17 was read in the sources of v1.15.14, v1.16.0
+    and v1.17.0 and was not recorded.
+
     Attributes:
         name: The version of Dapr, such as `1.16.1`.
+        origin: `recorded`: its behaviour was watched on real binaries. `partly recorded`: that of
+            the loss scenarios was, the rest is taken to be like its neighbour. `from source`: none
+            of it was watched.
         lost_instance_result_is_retried: What the activity's `run-activity` job answers when its
             result can't be delivered because the workflow's state is gone. True: failed, so the
             scheduler executes the activity again, for ever (1.16.1, loops of 1/s recorded). False:
             acknowledged, so it was executed once more and never again (1.16.2 and 1.18.3).
-        late_results_accepted: `Complete*Task` for something not pending. True: the call blocks and
-            retries until something with that key is pending, so that the late result of an earlier
+        late_result: `Complete*Task` for something not pending. `waits`: the call blocks and retries
+            until something with that key is pending, so that the late result of an earlier
             execution answers a later one (1.16.x, "unknown instance ID/task ID combo … retrying").
-            False: OK at once, the result is ignored (1.18.3, "Ignoring complete task which no
-            longer exists").
+            `ignored`: OK at once (1.17, 1.18.3, "Ignoring complete task which no longer exists").
+            `refused`: UNKNOWN at once (1.15).
         due_times_cut_to_second: The *sidecar* writes the due time of a timer without a fraction of
             a second, so a timer fires up to 1 s early (1.16.x: a 2-s timer after 1.66 s). The
             scheduler takes due times as they come.
@@ -50,10 +54,12 @@ class Profile:
             are dropped) or `no_separators` (1.18.3: anything without `/`, `\`, `#` and `?`).
         workflow_noun: The word for a workflow in error texts, as in `failed to create orchestration
             instance: …` (1.16.x) and `failed to create workflow instance: …` (1.18.3).
+        start_refusal_prefix: What a refused `StartInstance` says before the reason (1.15: nothing).
         duplicate_start_code: gRPC status name that answers a start whose id is active.
         duplicate_start_text: Its details; `{instance_id}` is to be filled in.
         partial_history_loss: A history row is gone while the metadata is there. `truncated`: a
-            warning, and the workflow goes on with what is left (1.16.x). `error`: every call fails
+            warning, and the workflow goes on with what is left (1.16.x, 1.17). `not_found`: as if
+            there were no such instance, so that 1.15 runs away then too. `error`: every call fails
             with `history key … missing from state store` and an `activity-result-…` reminder
             refires each second (1.18.3).
         expired_status: What `GetInstance` answers when a live sidecar has saved a workflow again
@@ -64,9 +70,18 @@ class Profile:
         parent_execution_told: A child's start names the execution of its parent, besides the
             parent's instance (1.18.3).
         start_of_first_turn_told: `GetInstance` answers field 17, `startedAt` (1.18.3).
-        workflow_calls_supported: `CompleteWorkflowTask`, `ListInstanceIDs` and `GetInstanceHistory`
-            exist (1.18.3); on 1.16.x they are UNKNOWN `failed to proxy request: required metadata
-            dapr-callee-app-id or dapr-app-id not found`.
+        listing_exists: `ListInstanceIDs` and `GetInstanceHistory` exist (1.17, 1.18.3); before,
+            they are UNKNOWN `failed to proxy request: required metadata dapr-callee-app-id or
+            dapr-app-id not found`, like any method that daprd does not have.
+        complete_workflow_task_exists: `CompleteWorkflowTask` exists (1.18.3).
+        rerun_exists: `RerunWorkflowFromEvent` exists (1.16.x and later, from the source).
+        versions_kept: A turn's `workflowStarted` keeps the workflow's version and the patches that
+            the app named, and a turn whose app lacks the version or disagrees on the patches
+            stalls (1.17, 1.18.3, from the source); older versions ignore what the app named.
+        reminder_api_reserved: The actor API refuses the reminders of workflows
+            (1.18.3: `ERR_ACTOR_TYPE_RESERVED`) or serves them while an app is connected.
+        stack_trace_told: `GET /v1.0/workflows/…` tells a failure's stack trace (1.17 and 1.18.3,
+            from the source).
         purge_force_supported: `PurgeInstances{force: true}` purges what still runs (1.18.3) or the
             flag is ignored (1.16.x).
         child_noun: The word for a child in the text of a recursive purge: `sub-orchestration`
@@ -79,8 +94,9 @@ class Profile:
     """
 
     name: str
+    origin: Origin
     lost_instance_result_is_retried: bool
-    late_results_accepted: bool
+    late_result: Literal["waits", "ignored", "refused"]
     due_times_cut_to_second: bool
     activity_due_time: Literal["receipt", "workflow_start"]
     job_data_wrapped: bool
@@ -93,100 +109,27 @@ class Profile:
     delete_by_metadata_supported: bool
     job_name_rule: Literal["subdomain", "no_separators"]
     workflow_noun: Literal["orchestration", "workflow"]
+    start_refusal_prefix: str
     duplicate_start_code: Literal["UNKNOWN", "ALREADY_EXISTS"]
     duplicate_start_text: str
-    partial_history_loss: Literal["truncated", "error"]
-    expired_status: Literal["nameless_pending", "error"]
+    partial_history_loss: Literal["truncated", "not_found", "error"]
+    expired_status: Literal["nameless_pending", "not_found", "error"]
     timer_origin_recorded: bool
     parent_execution_told: bool
     start_of_first_turn_told: bool
-    workflow_calls_supported: bool
+    listing_exists: bool
+    complete_workflow_task_exists: bool
+    rerun_exists: bool
+    versions_kept: bool
+    reminder_api_reserved: bool
+    stack_trace_told: bool
     purge_force_supported: bool
     child_noun: Literal["sub-orchestration", "child workflow"]
     redis_tls_verified: bool
     purge_skips_missing_child: bool
 
-
-class UnknownProfileError(ValueError):
-    """No profile has that name; the message lists those that exist."""
-
-
-V1_16_1 = Profile(
-    name="1.16.1",
-    lost_instance_result_is_retried=True,
-    late_results_accepted=True,
-    due_times_cut_to_second=True,
-    activity_due_time="receipt",
-    job_data_wrapped=False,
-    timer_job_names_are_random=True,
-    result_reminder="new-event",
-    concurrency_key_sent=False,
-    list_jobs_id_is_prefix=True,
-    list_jobs_empty_type_is_all=True,
-    listed_metadata_has_app_id=False,
-    delete_by_metadata_supported=False,
-    job_name_rule="subdomain",
-    workflow_noun="orchestration",
-    duplicate_start_code="UNKNOWN",
-    duplicate_start_text=(
-        "failed to create orchestration instance: "
-        "an active workflow with ID '{instance_id}' already exists"
-    ),
-    partial_history_loss="truncated",
-    expired_status="nameless_pending",
-    timer_origin_recorded=False,
-    parent_execution_told=False,
-    start_of_first_turn_told=False,
-    workflow_calls_supported=False,
-    purge_force_supported=False,
-    child_noun="sub-orchestration",
-    redis_tls_verified=False,
-    purge_skips_missing_child=False,
-)
-
-# Recorded for the loss scenarios alone; in all else it is taken to be like 1.16.1.
-V1_16_2 = replace(V1_16_1, name="1.16.2", lost_instance_result_is_retried=False)
-
-V1_18_3 = Profile(
-    name="1.18.3",
-    lost_instance_result_is_retried=False,
-    late_results_accepted=False,
-    due_times_cut_to_second=False,
-    activity_due_time="workflow_start",
-    job_data_wrapped=True,
-    timer_job_names_are_random=False,
-    result_reminder="activity-result",
-    concurrency_key_sent=True,
-    list_jobs_id_is_prefix=False,
-    list_jobs_empty_type_is_all=False,
-    listed_metadata_has_app_id=True,
-    delete_by_metadata_supported=True,
-    job_name_rule="no_separators",
-    workflow_noun="workflow",
-    duplicate_start_code="ALREADY_EXISTS",
-    duplicate_start_text=(
-        "failed to create workflow instance: rpc error: code = AlreadyExists desc = "
-        "an active workflow with ID '{instance_id}' already exists"
-    ),
-    partial_history_loss="error",
-    expired_status="error",
-    timer_origin_recorded=True,
-    parent_execution_told=True,
-    start_of_first_turn_told=True,
-    workflow_calls_supported=True,
-    purge_force_supported=True,
-    child_noun="child workflow",
-    redis_tls_verified=True,
-    purge_skips_missing_child=True,
-)
-
-PROFILES = {each.name: each for each in (V1_16_1, V1_16_2, V1_18_3)}
-
-
-def profile(name: str) -> Profile:
-    """Return the profile of a version of Dapr; UnknownProfileError lists the known ones."""
-    try:
-        return PROFILES[name]
-    except KeyError:
-        known = ", ".join(PROFILES)
-        raise UnknownProfileError(f"no profile {name!r}; the known ones are {known}") from None
+    @property
+    def label(self) -> str:
+        """Return name and origin, such as `1.16.1` or `1.15, from source, not recorded`."""
+        remark = "from source, not recorded" if self.origin == "from source" else self.origin
+        return self.name if self.origin == "recorded" else f"{self.name}, {remark}"
