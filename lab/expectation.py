@@ -1,12 +1,15 @@
 """What each version of Dapr is known to do when workflow state is lost.
 
 Source: real daprd binaries, watched (1.16.1, 1.16.2, 1.18.3), and Dapr's own sources and release
-notes for the versions between (fixed by dapr#9158 in 1.16.2).
+notes for all others (fixed by dapr#9158 in 1.16.2 and dapr#9157 in 1.17.0).
 """
 
 from enum import StrEnum
 
-KNOWN_PROFILES = ("1.16.1", "1.16.2", "1.18.3")
+KNOWN_PROFILES = ("1.15", "1.16.0", "1.16.1", "1.16.2", "1.17", "1.18.3")
+
+# Names of the sidecar's profiles for a whole line of releases that do the same.
+_LINES = ("1.15", "1.17")
 
 _FIRST_VULNERABLE = (1, 15, 0)
 _FIRST_FIXED = (1, 16, 2)
@@ -28,8 +31,8 @@ class Again(StrEnum):
 
 
 def parse_version(text: str) -> tuple[int, int, int] | None:
-    """Read `1.16.1`; None for anything else."""
-    parts = text.split(".")
+    """Read `1.16.1`, or the name of a line such as `1.17`; None for anything else."""
+    parts = f"{text}.0".split(".") if text in _LINES else text.split(".")
     if len(parts) != 3 or not all(part.isdigit() for part in parts):  # noqa: PLR2004
         return None
     return int(parts[0]), int(parts[1]), int(parts[2])

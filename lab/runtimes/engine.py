@@ -21,9 +21,14 @@ def engine_label(config: StackConfig) -> str:
         said = str(httpx.get(url, timeout=5, trust_env=False).json()["runtimeVersion"])
     except (httpx.TransportError, ValueError, KeyError, TypeError) as error:
         raise CannotRunError(f"the sidecar does not say what it is: {error!r}") from error
-    if config.profile not in re.split(r"[\s()]+", said.removeprefix("v")):
+    if not speaks_of(said, config.profile):
         raise CannotRunError(f"the sidecar is {said!r}, and the run is about {config.profile}")
     return name_of(said)
+
+
+def speaks_of(runtime_version: str, profile: str) -> bool:
+    """Tell whether an engine says that it is, or behaves like, a version of Dapr."""
+    return profile in re.split(r"[\s(),]+", runtime_version.removeprefix("v"))
 
 
 def name_of(runtime_version: str) -> str:

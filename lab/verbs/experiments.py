@@ -38,7 +38,8 @@ def reproduce(
         disrupt: sidecar-kill, sidecar-restart, redis-and-sidecar-kill or none.
         runtime: embedded (default: our own sidecar), dapr (real processes) or compose (Docker).
         dapr_bin: Folder of Dapr's programs (default: DAPR_BIN_DIR, PATH or ~/.dapr/bin).
-        profile: Version of Dapr to behave like: 1.16.1, 1.16.2 or 1.18.3; with --runtime dapr it
+        profile: Version of Dapr to behave like: 1.16.1, 1.16.2, 1.18.3, or 1.15,
+            1.16.0, 1.17 (from Dapr's source, not recorded); with --runtime dapr it
             is that of daprd itself, with compose the tag of Dapr's images.
         cap: Hard cap of the arms cap and full in US dollars.
         observe: Seconds to watch after the first activity ran again.

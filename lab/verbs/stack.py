@@ -40,7 +40,8 @@ def up(
         cap: Hard cap in US dollars, for example 1.50; means --budget cap.
         runtime: embedded (default: our own sidecar), dapr (real processes) or compose (Docker).
         dapr_bin: Folder of Dapr's programs (default: DAPR_BIN_DIR, PATH or ~/.dapr/bin).
-        profile: Version of Dapr to behave like: 1.16.1 (default), 1.16.2 or 1.18.3; with --runtime
+        profile: Version of Dapr to behave like: 1.16.1 (default), 1.16.2, 1.18.3, or
+            1.15, 1.16.0, 1.17 (from Dapr's source, not recorded); with --runtime
             dapr it is that of daprd itself, with compose the tag of Dapr's images.
         call_s: Seconds that each LLM call takes (default 2).
         app_port: Workflow app (8999).

@@ -52,7 +52,9 @@ def test_every_bad_setting_is_named_in_one_line() -> None:
     """Two bad settings, one line, exit 2."""
     line = _refused({"SIDECAR_GRPC_PORT": "x", "SIDECAR_PROFILE": "1.0.0"})
     assert "SIDECAR_GRPC_PORT" in line
-    assert "SIDECAR_PROFILE=1.0.0: no profile '1.0.0'; the known ones are 1.16.1" in line
+    assert (
+        "SIDECAR_PROFILE=1.0.0: no profile '1.0.0'; the known ones are 1.15, 1.16.0, 1.16.1" in line
+    )
 
 
 def test_a_missing_component_folder_is_named(tmp_path: Path) -> None:

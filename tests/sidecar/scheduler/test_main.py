@@ -47,7 +47,9 @@ def test_bad_settings_are_all_named(tmp_path: Path) -> None:
     line = refused(tmp_path, env)
     assert "SCHEDULER_DATA_DIR: Field required" in line
     assert "SCHEDULER_PORT=0: " in line
-    assert "no profile '1.17.0'; the known ones are 1.16.1, 1.16.2, 1.18.3" in line
+    assert (
+        "no profile '1.17.0'; the known ones are 1.15, 1.16.0, 1.16.1, 1.16.2, 1.17, 1.18.3" in line
+    )
 
 
 def test_a_missing_data_directory(tmp_path: Path) -> None:
