@@ -47,6 +47,7 @@ class InstanceActiveError(WorkflowError):
 
     def __init__(self, instance_id: str) -> None:
         super().__init__(f"an active workflow with ID '{instance_id}' already exists")
+        self.instance_id = instance_id
 
 
 class NotCompletedError(WorkflowError):

@@ -112,6 +112,22 @@ class Jobs:
                 request = pb.DeleteJobRequest(name=each.name, metadata=self._workflow(instance_id))
                 await self._call(self._stub.DeleteJob, request)
 
+    async def delete(self, actor_type: str, actor_id: str, name: str) -> None:
+        """Delete one reminder; one that is not there counts as deleted."""
+        target = self._target(actor_type, actor_id)
+        await self._call(self._stub.DeleteJob, pb.DeleteJobRequest(name=name, metadata=target))
+
+    async def get(self, actor_type: str, actor_id: str, name: str) -> pb.Job | None:
+        """Return one reminder as it was scheduled; None when there is none."""
+        target = self._target(actor_type, actor_id)
+        listed = await self._call(self._stub.ListJobs, pb.ListJobsRequest(metadata=target))
+        found = (
+            each.job
+            for each in listed.jobs
+            if each.name == name and each.metadata.target.actor.id == actor_id
+        )
+        return next(found, None)
+
     def _workflow(self, instance_id: str) -> pb.JobMetadata:
         return self._target(self._names.workflow_type, instance_id)
 

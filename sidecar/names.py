@@ -8,6 +8,7 @@ ACTIVITY_JOB = "run-activity"
 START_JOB = "start"
 EVENT_JOB = "new-event"
 TIMER_JOB = "timer"
+INTERNAL_TYPE_PREFIX = "dapr.internal."
 _ALPHABET = string.ascii_letters + string.digits
 _SUFFIX_LENGTH = 8
 
@@ -22,12 +23,12 @@ class AppNames:
     @property
     def workflow_type(self) -> str:
         """Return the actor type of workflows."""
-        return f"dapr.internal.{self.namespace}.{self.app_id}.workflow"
+        return f"{INTERNAL_TYPE_PREFIX}{self.namespace}.{self.app_id}.workflow"
 
     @property
     def activity_type(self) -> str:
         """Return the actor type of activities."""
-        return f"dapr.internal.{self.namespace}.{self.app_id}.activity"
+        return f"{INTERNAL_TYPE_PREFIX}{self.namespace}.{self.app_id}.activity"
 
     def key(self, instance_id: str, row: str) -> str:
         """Return the Redis key of one row of an instance."""

@@ -13,14 +13,16 @@ from serving.listener import listen, require_free
 from sidecar.components import StateStore
 from sidecar.calls import WorkflowCalls
 from sidecar.engine import Engine
-from sidecar.http.app import http_app
+from sidecar.http.app import Served, http_app
 from sidecar.http.health import Probes
 from sidecar.jobs import Jobs, open_channel
 from sidecar.names import AppNames
 from sidecar.profiles import profile
 from sidecar.protos import service_grpc
 from sidecar.reload import LiveComponent
+from sidecar.reminders import Reminders
 from sidecar.service import SidecarService
+from sidecar.service.actor_calls import actor_calls
 from sidecar.settings import ENV_PREFIX, SidecarSettings
 from sidecar.store import WorkflowStore
 from sidecar.stores.opening import open_rows
@@ -77,10 +79,16 @@ class Sidecar:
         jobs = Jobs(self.channel, self.names, self.profile)
         self.engine = Engine(self.names, self.profile, self.store, jobs, self.workers)
         self.calls = WorkflowCalls(self.engine, self.store)
+        self.reminders = Reminders(
+            self.names, self.profile, jobs, lambda: self.workers.connected > 0
+        )
         self.watch = JobWatch(self.channel, self.names, self.engine.handle)
 
-    def probes(self) -> Probes:
-        """Return what the HTTP routes look at."""
+    def served(self) -> Served:
+        """Return what the HTTP routes are about."""
+        return Served(self._probes(), self.calls, self.reminders, self.profile)
+
+    def _probes(self) -> Probes:
         return Probes(
             names=self.names,
             profile=self.profile.label,
@@ -130,7 +138,7 @@ async def run(sidecar: Sidecar, stop: asyncio.Event) -> None:
         )
         async with (
             _grpc(sidecar),
-            http_site(http_app(sidecar.probes()), listener, grace_s=_GRACE_S),
+            http_site(http_app(sidecar.served()), listener, grace_s=_GRACE_S),
             _background(sidecar),
         ):
             _LOG.info(
@@ -172,6 +180,7 @@ async def _grpc(sidecar: Sidecar) -> AsyncIterator[None]:
     service_grpc.add_TaskHubSidecarServiceServicer_to_server(  # type: ignore[no-untyped-call]
         service, server
     )
+    server.add_generic_rpc_handlers((actor_calls(sidecar.reminders),))
     server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
     await server.start()
     try:
