@@ -10,8 +10,8 @@ import structlog
 
 from serving.http import http_site
 from serving.listener import listen, require_free
-from sidecar.components import StateStore
 from sidecar.calls import WorkflowCalls
+from sidecar.components import StateStore
 from sidecar.engine import Engine
 from sidecar.http.app import Served, http_app
 from sidecar.http.health import Probes
