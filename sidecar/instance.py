@@ -39,6 +39,19 @@ class Instance:
         """Return this state with one more event in the inbox."""
         return replace(self, inbox=(*self.inbox, new))
 
+    def never_asked(self, new: HistoryEvent) -> bool:
+        """Tell whether `new` answers a task or timer that no saved turn has asked for.
+
+        The turn that asked was not saved, so it is taken again and asks again. A history that has
+        lost its beginning may have lost the question too, and is given the benefit of the doubt.
+        """
+        answer = answers(new)
+        if answer is None or new.HasField("executionStarted"):
+            return False
+        if start((*self.history, *self.inbox)) is None:
+            return False
+        return all(each.eventId != answer[1] for each in reversed(self.history))
+
     def knows(self, new: HistoryEvent) -> bool:
         """Tell whether `new` answers a task or timer that has been answered before."""
         answer = answers(new)

@@ -116,8 +116,8 @@ class WorkflowActor:
     ) -> None:
         """Store an event in the inbox and schedule the turn that takes it up.
 
-        What answers a task for the second time, or a task of an earlier generation, is dropped; so
-        is what comes for a workflow that has ended.
+        What answers a task for the second time, a task of another generation, or a task that no
+        saved turn has asked for, is dropped; so is what comes for a workflow that has ended.
 
         Raises:
             InstanceNotFoundError: there is no such instance.
@@ -129,8 +129,8 @@ class WorkflowActor:
         if completion(state.history) is not None:
             self._log_completed()
             return
-        if generation is not None and generation < state.generation:
-            _LOG.info("result of an earlier generation dropped", instance=self.instance_id)
+        if state.never_asked(event) or generation not in (None, state.generation):
+            _LOG.info("result that nothing stored asks for dropped", instance=self.instance_id)
             return
         if state.knows(event):
             if state.inbox:
@@ -230,7 +230,9 @@ class WorkflowActor:
                 event = events.timer_fired(created, self._around.clock_ns())
         elif not _is(reminder, START_JOB):
             event = carried_event(reminder.data)
-        return state if event is None or state.knows(event) else state.with_event(event)
+        if event is None or state.knows(event) or state.never_asked(event):
+            return state
+        return state.with_event(event)
 
     async def _take(self, state: Instance) -> list[turn.Outcome]:
         outcomes: list[turn.Outcome] = []

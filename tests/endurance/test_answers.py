@@ -1,0 +1,62 @@
+"""Answers that come before the turn that asked for them has been saved."""
+
+from typing import Any
+
+import pytest
+
+from sidecar import events
+from sidecar.instance import Instance
+from sidecar.protos import HistoryEvent
+
+NOW_NS = 10**18
+
+
+def _event(event_id: int = events.NO_ID, **kind: Any) -> HistoryEvent:
+    return events.event(NOW_NS, event_id=event_id, **kind)
+
+
+STARTED = _event(executionStarted={"name": "flow"})
+ANSWERS = {
+    "task": (
+        _event(2, taskScheduled={"name": "act"}),
+        _event(taskCompleted={"taskScheduledId": 2}),
+    ),
+    "failed task": (
+        _event(2, taskScheduled={"name": "act"}),
+        _event(taskFailed={"taskScheduledId": 2}),
+    ),
+    "timer": (_event(2, timerCreated={}), _event(timerFired={"timerId": 2})),
+    "child": (
+        _event(2, childWorkflowInstanceCreated={"instanceId": "kid"}),
+        _event(childWorkflowInstanceCompleted={"taskScheduledId": 2}),
+    ),
+}
+
+
+@pytest.mark.parametrize(("question", "answer"), ANSWERS.values(), ids=ANSWERS)
+def test_an_answer_is_early_until_its_question_is_in_the_history(
+    question: HistoryEvent, answer: HistoryEvent
+) -> None:
+    """Whether the start has been taken up by a turn, or waits in the inbox."""
+    assert Instance(history=(STARTED,)).never_asked(answer)
+    assert Instance(inbox=(STARTED,)).never_asked(answer)
+    assert not Instance(history=(STARTED, question)).never_asked(answer)
+
+
+def test_a_history_without_its_beginning_may_have_lost_the_question() -> None:
+    """As on Dapr 1.16 where rows have expired: the result is taken."""
+    _, answer = ANSWERS["task"]
+    assert not Instance(history=(_event(workflowStarted={}),)).never_asked(answer)
+
+
+def test_an_id_that_asked_for_something_else_has_been_asked_for() -> None:
+    """Recorded on 1.16.1: a stale result fails the new workflow whose timer has its id."""
+    question, _ = ANSWERS["timer"]
+    _, answer = ANSWERS["task"]
+    assert not Instance(history=(STARTED, question)).never_asked(answer)
+
+
+@pytest.mark.parametrize("kind", ["executionStarted", "eventRaised", "executionTerminated"])
+def test_what_answers_nothing_is_never_early(kind: str) -> None:
+    """Starts, events and steering need no question."""
+    assert not Instance(history=(STARTED,)).never_asked(_event(**{kind: {}}))
