@@ -1,10 +1,12 @@
 """The connected app workers: hands them work items in turn, and matches their answers.
 
-An answer is matched by instance, or by instance and task, as Dapr does; it says nothing of which
-execution it answers. An item whose worker goes away fails with ExecutionAbortedError.
+An answer to an activity is matched by instance and task, as Dapr does; it says nothing of which
+execution it answers. An answer to a turn is matched by instance, and by the turn's completion token
+where the app sends that back. An item whose worker goes away fails with ExecutionAbortedError.
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable, Hashable
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +17,7 @@ from sidecar.protos import service_pb2
 
 _LOG = structlog.get_logger(scope="dapr.wfengine.backend.actors")
 _QUEUE_LENGTH = 1000
+_TOKEN_BYTES = 8
 _Key = TypeVar("_Key", bound=Hashable)
 _Answer = TypeVar("_Answer")
 
@@ -74,6 +77,7 @@ class Workers:
         self._workers: list[Worker] = []
         self._next = 0
         self._turns: _Pending[str, service_pb2.WorkflowResponse] = _Pending()
+        self._tokens: dict[str, str] = {}
         self._activities: _Pending[tuple[str, int], service_pb2.ActivityResponse] = _Pending()
         self._closing = False
 
@@ -121,12 +125,15 @@ class Workers:
         Raises:
             ExecutionAbortedError: the worker went away first.
         """
-        item = service_pb2.WorkItem(workflowRequest=request)
+        token = self._tokens[request.instanceId] = secrets.token_hex(_TOKEN_BYTES)
+        item = service_pb2.WorkItem(workflowRequest=request, completionToken=token)
         future = self._turns.add(request.instanceId)
         try:
             return await self._run(item, future, lambda: None)
         finally:
             self._turns.remove(request.instanceId, future)
+            if self._tokens.get(request.instanceId) == token:
+                del self._tokens[request.instanceId]
 
     async def run_activity(
         self, request: service_pb2.ActivityRequest
@@ -146,7 +153,15 @@ class Workers:
             self._activities.remove(key, future)
 
     def turn_done(self, response: service_pb2.WorkflowResponse) -> bool:
-        """Take an answer to a turn; false when none is waited for."""
+        """Take an answer to a turn; false when none is waited for.
+
+        What answers an earlier turn, of this sidecar or of one before it, is dropped: it knows
+        nothing of the events that the app has been asked about since.
+        """
+        token = self._tokens.get(response.instanceId)
+        if token is not None and response.completionToken not in ("", token):
+            _LOG.warning(f"{response.instanceId}: answer to an earlier turn dropped")
+            return True
         return self._turns.answer(response.instanceId, response)
 
     def activity_done(self, response: service_pb2.ActivityResponse) -> bool:

@@ -1,12 +1,15 @@
-"""Answers that come before the turn that asked for them has been saved."""
+"""Answers out of their order: before the turn that asked for them is saved, or after another."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from sidecar import events
+from sidecar.errors import ExecutionAbortedError
 from sidecar.instance import Instance
-from sidecar.protos import HistoryEvent
+from sidecar.protos import HistoryEvent, service_pb2
+from sidecar.workers import Worker, Workers
 
 NOW_NS = 10**18
 
@@ -60,3 +63,42 @@ def test_an_id_that_asked_for_something_else_has_been_asked_for() -> None:
 def test_what_answers_nothing_is_never_early(kind: str) -> None:
     """Starts, events and steering need no question."""
     assert not Instance(history=(STARTED,)).never_asked(_event(**{kind: {}}))
+
+
+async def test_a_late_answer_to_a_turn_is_not_taken_for_the_next_ones() -> None:
+    """It is dropped: the app that gave it had not seen the news that the next turn is about."""
+    workers = Workers(lambda: None)
+    worker = workers.connect()
+    first = asyncio.create_task(workers.run_turn(service_pb2.WorkflowRequest(instanceId="w")))
+    late = service_pb2.WorkflowResponse(
+        instanceId="w", completionToken=(await _next(worker)).completionToken
+    )
+    workers.disconnect(worker)
+    with pytest.raises(ExecutionAbortedError):
+        await first
+    assert not workers.turn_done(late)
+
+    worker = workers.connect()
+    second = asyncio.create_task(workers.run_turn(service_pb2.WorkflowRequest(instanceId="w")))
+    token = (await _next(worker)).completionToken
+    assert workers.turn_done(late)
+    assert not second.done()
+    response = service_pb2.WorkflowResponse(instanceId="w", completionToken=token)
+    assert workers.turn_done(response)
+    assert await second == response
+
+
+async def test_an_app_that_sends_no_token_back_is_understood() -> None:
+    """Dapr sets none, so its answers go by the instance alone."""
+    workers = Workers(lambda: None)
+    worker = workers.connect()
+    turn = asyncio.create_task(workers.run_turn(service_pb2.WorkflowRequest(instanceId="w")))
+    assert (await _next(worker)).completionToken
+    assert workers.turn_done(service_pb2.WorkflowResponse(instanceId="w"))
+    assert (await turn).instanceId == "w"
+
+
+async def _next(worker: Worker) -> service_pb2.WorkItem:
+    item = await asyncio.wait_for(worker.queue.get(), 5)
+    assert item is not None
+    return item
