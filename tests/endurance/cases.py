@@ -21,7 +21,7 @@ class Case:
         expected: Its output.
         status: Runtime status it ends with.
         events: Names and payloads of the events to raise, in this order.
-        suspended_s: How long it is suspended on its way; None for never.
+        suspended_s: How long it is suspended before its events are raised; None for never.
         terminated: Whether it is terminated, with `expected` as its output.
     """
 
@@ -101,11 +101,16 @@ def _retries(rng: random.Random, instance: str, x: str) -> Case:
 
 
 def _suspended(rng: random.Random, instance: str, x: str) -> Case:
-    naps = [0.1] * rng.randint(3, 6)
-    expected = arithmetic.chain_output(instance, x, len(naps))
-    asked = {"x": x, "naps": naps}
+    # Suspended while it waits for an event: the SDK fails a workflow that is suspended in the same
+    # turn in which it asks for a task, for then it asks again in the next.
+    count = rng.randint(1, 3)
+    raised = tuple((f"go-{i}", arithmetic.event_value(instance, i)) for i in range(count))
+    expected = arithmetic.events_output(instance, x, count)
+    asked = {"x": x, "count": count}
     pause_s = rng.uniform(0, 0.6)
-    return Case("suspended", "chain", instance, asked, expected, suspended_s=pause_s)
+    return Case(
+        "suspended", "events", instance, asked, expected, events=raised, suspended_s=pause_s
+    )
 
 
 def _terminated(_rng: random.Random, instance: str, x: str) -> Case:

@@ -51,6 +51,11 @@ class Client:
         answer = await self._acknowledged(self._stub.GetInstance, request)
         return answer.workflowState if answer.exists else None
 
+    async def begun(self, instance: str) -> None:
+        """Wait until the first turn of an instance has been taken."""
+        request = pb.GetInstanceRequest(instanceId=instance)
+        await self._acknowledged(self._stub.WaitForInstanceStart, request)
+
     async def ended(self, instance: str) -> Any:
         """Return the state of an instance that has been acknowledged, once it has ended.
 

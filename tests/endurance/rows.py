@@ -43,9 +43,9 @@ class Rows:
         return any(each.WhichOneof("eventType") == kind for each in (*self.history, *self.inbox))
 
 
-def instances(client: redis.Redis) -> list[str]:
-    """Return the ids of all instances of which Redis holds a row."""
-    keys: Any = client.keys(f"{_PREFIX}*")
+def instances(client: redis.Redis, prefix: str = "") -> list[str]:
+    """Return the ids of the instances of which Redis holds a row."""
+    keys: Any = client.keys(f"{_PREFIX}{prefix}*")
     return sorted({each.decode().removeprefix(_PREFIX).rpartition("||")[0] for each in keys})
 
 
