@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 
-from scheduler_api.proto import scheduler_pb2 as pb
 from sidecar import events, turn
 from sidecar.activities import Activities
 from sidecar.errors import (
@@ -27,6 +26,7 @@ from sidecar.profiles import Profile
 from sidecar.protos import HistoryEvent, service_pb2
 from sidecar.store import WorkflowStore
 from sidecar.waiters import Waiters
+from sidecar.watch import DueJob
 from sidecar.workers import Workers
 from sidecar.workflow import Reminder, Surroundings, WorkflowActor
 
@@ -167,13 +167,12 @@ class Engine:
             await actor.purge(force=force)
         return deleted + 1
 
-    async def handle(self, job: pb.WatchJobsResponse) -> bool:
+    async def handle(self, job: DueJob) -> bool:
         """Run one due job; false asks the scheduler to try again a second later."""
-        target = job.metadata.target.actor
         try:
-            if target.type == self._names.activity_type:
-                return await self._activities.run(target.id, job.data)
-            async with self._visit(target.id) as actor:
+            if job.actor_type == self._names.activity_type:
+                return await self._activities.run(job.actor_id, job.data)
+            async with self._visit(job.actor_id) as actor:
                 await actor.run(Reminder(job.name, job.data))
         except SidecarError as error:
             _LOG.error(
@@ -181,7 +180,7 @@ class Engine:
             )
             return False
         except Exception:  # noqa: BLE001 - one job's fault must not end the stream of all jobs
-            _LOG.exception("a job failed unexpectedly", job=job.name, actor=target.id)
+            _LOG.exception("a job failed unexpectedly", job=job.name, actor=job.actor_id)
             return False
         return True
 

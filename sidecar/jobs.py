@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-import grpc
-import grpc.aio
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from scheduler_api.proto import scheduler_pb2 as pb
-from scheduler_api.proto import scheduler_pb2_grpc as pb_grpc
-from sidecar.errors import SchedulerError
+from sidecar.link import Link
 from sidecar.names import (
     ACTIVITY_JOB,
     TIMER_JOB,
@@ -22,25 +19,12 @@ from sidecar.names import (
 from sidecar.profiles import Profile
 from sidecar.protos import ActivityInvocation, BackendWorkflowState, HistoryEvent
 
-_CALL_TIMEOUT_S = 5.0
 _TYPE_URL = "type.googleapis.com/"
 AT_ONCE = "0s"
 # Dapr hard-codes this policy for all of its workflow reminders.
 _RETRY_EACH_SECOND = pb.FailurePolicy(
     constant=pb.FailurePolicyConstant(interval=Duration(seconds=1))
 )
-_CHANNEL_OPTIONS = (
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-)
-
-
-def open_channel(address: str) -> grpc.aio.Channel:
-    """Return a channel to the scheduler that reconnects within about a second."""
-    return grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
 
 
 def _packed(message: Any) -> AnyMessage:
@@ -57,8 +41,8 @@ def due_at(at: Timestamp, *, cut_to_second: bool) -> str:
 class Jobs:
     """The reminders that the sidecar keeps at the scheduler."""
 
-    def __init__(self, channel: grpc.aio.Channel, names: AppNames, profile: Profile) -> None:
-        self._stub = pb_grpc.SchedulerStub(channel)  # type: ignore[no-untyped-call]  # generated
+    def __init__(self, link: Link, names: AppNames, profile: Profile) -> None:
+        self._link = link
         self._names = names
         self._profile = profile
 
@@ -104,23 +88,20 @@ class Jobs:
 
     async def forget_workflow(self, instance_id: str) -> None:
         """Delete all reminders of a workflow's own actor."""
-        listed = await self._call(
-            self._stub.ListJobs, pb.ListJobsRequest(metadata=self._workflow(instance_id))
-        )
+        listed = await self._link.list_jobs(self._workflow(instance_id))
         for each in listed.jobs:
             if each.metadata.target.actor.id == instance_id:
-                request = pb.DeleteJobRequest(name=each.name, metadata=self._workflow(instance_id))
-                await self._call(self._stub.DeleteJob, request)
+                await self._link.delete_job(each.name, self._workflow(instance_id))
 
     async def delete(self, actor_type: str, actor_id: str, name: str) -> None:
         """Delete one reminder; one that is not there counts as deleted."""
         target = self._target(actor_type, actor_id)
-        await self._call(self._stub.DeleteJob, pb.DeleteJobRequest(name=name, metadata=target))
+        await self._link.delete_job(name, target)
 
     async def get(self, actor_type: str, actor_id: str, name: str) -> pb.Job | None:
         """Return one reminder as it was scheduled; None when there is none."""
         target = self._target(actor_type, actor_id)
-        listed = await self._call(self._stub.ListJobs, pb.ListJobsRequest(metadata=target))
+        listed = await self._link.list_jobs(target)
         found = (
             each.job
             for each in listed.jobs
@@ -144,19 +125,7 @@ class Jobs:
     ) -> None:
         job = pb.Job(due_time=due, data=data, failure_policy=_RETRY_EACH_SECOND)
         request = pb.ScheduleJobRequest(name=name, metadata=metadata, job=job, overwrite=True)
-        await self._call(self._stub.ScheduleJob, request)
-
-    async def _call(self, method: Any, request: Any) -> Any:
-        try:
-            return await method(request, timeout=_CALL_TIMEOUT_S)
-        except grpc.aio.AioRpcError as error:
-            raise SchedulerError(go_status(error.code(), error.details() or "")) from None
-
-
-def go_status(code: grpc.StatusCode, details: str) -> str:
-    """Return a status as Go prints it, which is how Dapr's texts quote the scheduler."""
-    name = "".join(word.capitalize() for word in code.name.split("_"))
-    return f"rpc error: code = {name} desc = {details}"
+        await self._link.schedule(request, 0 if data is None else len(data.value))
 
 
 def carried_event(data: AnyMessage) -> HistoryEvent | None:

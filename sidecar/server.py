@@ -15,7 +15,8 @@ from sidecar.components import StateStore
 from sidecar.engine import Engine
 from sidecar.http.app import Served, http_app
 from sidecar.http.health import Probes
-from sidecar.jobs import Jobs, open_channel
+from sidecar.jobs import Jobs
+from sidecar.link import Link, open_channel
 from sidecar.names import AppNames
 from sidecar.profiles import profile
 from sidecar.protos import service_grpc
@@ -76,13 +77,14 @@ class Sidecar:
         self.store = WorkflowStore(rows, self.names, self.profile, component.ttl_s)
         self.channel = open_channel(settings.scheduler_address)
         self.workers = Workers(self._presence)
-        jobs = Jobs(self.channel, self.names, self.profile)
+        link = Link(self.channel)
+        jobs = Jobs(link, self.names, self.profile)
         self.engine = Engine(self.names, self.profile, self.store, jobs, self.workers)
         self.calls = WorkflowCalls(self.engine, self.store)
         self.reminders = Reminders(
             self.names, self.profile, jobs, lambda: self.workers.connected > 0
         )
-        self.watch = JobWatch(self.channel, self.names, self.engine.handle)
+        self.watch = JobWatch(link, self.names, self.engine.handle)
 
     def served(self) -> Served:
         """Return what the HTTP routes are about."""

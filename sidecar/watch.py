@@ -5,88 +5,75 @@ used up. A broken connection is opened again, for as long as the sidecar runs.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
-import grpc
 import grpc.aio
 import structlog
+from google.protobuf.any_pb2 import Any as AnyMessage
 
 from scheduler_api.proto import scheduler_pb2 as pb
-from scheduler_api.proto import scheduler_pb2_grpc as pb_grpc
 from sidecar.jobs import actor_types
+from sidecar.link import Link, Session
 from sidecar.names import AppNames
+from sidecar.proto import link_pb2
 
 _LOG = structlog.get_logger(scope="dapr.runtime.scheduler.cluster")
 _RECONNECT_S = 0.2
 _MOST_AT_ONCE = 10_000
-_MOST_UNSENT = 10_000
-Handler = Callable[[pb.WatchJobsResponse], Awaitable[bool]]
-if TYPE_CHECKING:
-    # Generic in the type stubs alone.
-    _Stream = grpc.aio.StreamStreamCall[Any, Any]
 
 
-class _Outbox:
-    """What waits to be sent on one stream: results, which are bounded, and changes of hosting."""
+@dataclass(frozen=True, slots=True)
+class DueJob:
+    """A job that has come due.
 
-    def __init__(self) -> None:
-        self._requests: asyncio.Queue[pb.WatchJobsRequest] = asyncio.Queue()
-        self._room = asyncio.Semaphore(_MOST_UNSENT)
+    Attributes:
+        name: The job's, such as `run-activity`.
+        actor_type: Of the actor that it is for.
+        actor_id: Its id.
+        data: What was scheduled with it.
+    """
 
-    def say(self, initial: pb.WatchJobsRequestInitial) -> None:
-        """Tell the scheduler what is hosted."""
-        self._requests.put_nowait(pb.WatchJobsRequest(initial=initial))
+    name: str
+    actor_type: str
+    actor_id: str
+    data: AnyMessage
 
-    async def answer(self, result: pb.WatchJobsRequestResult) -> None:
-        """Answer a delivery; waits while too many answers are unsent."""
-        await self._room.acquire()
-        self._requests.put_nowait(pb.WatchJobsRequest(result=result))
 
-    async def send(self, stream: "_Stream") -> None:
-        """Send what comes, until cancelled."""
-        while True:
-            request = await self._requests.get()
-            await stream.write(request)
-            if request.HasField("result"):
-                self._room.release()
-            self._requests.task_done()
-
-    async def sent(self) -> None:
-        """Wait until nothing is unsent."""
-        await self._requests.join()
+Handler = Callable[[DueJob], Awaitable[bool]]
 
 
 class JobWatch:
     """The sidecar's stream of due jobs.
 
     Args:
-        channel: To the scheduler.
+        link: To the scheduler.
         names: Of the app that is served.
         handle: Runs one job; true is success. It never raises.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, names: AppNames, handle: Handler) -> None:
-        self._channel = channel
-        self._stub = pb_grpc.SchedulerStub(channel)  # type: ignore[no-untyped-call]  # generated
+    def __init__(self, link: Link, names: AppNames, handle: Handler) -> None:
+        self._link = link
         self._names = names
         self._handle = handle
         self._hosting = False
-        self._outbox: _Outbox | None = None
+        self._session: Session | None = None
         self._running: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Semaphore(_MOST_AT_ONCE)
+        # At most one delivery a job is out, so the number of jobs bounds it.
+        self._waiting: deque[link_pb2.Delivery] = deque()
 
     @property
     def connected(self) -> bool:
         """Tell whether the scheduler is reached."""
-        return self._channel.get_state() is grpc.ChannelConnectivity.READY
+        return self._link.connected
 
     def host(self, *, hosting: bool) -> None:
         """Take jobs from now on, or none; what is being worked on is still answered."""
         self._hosting = hosting
-        if self._outbox is not None:
-            self._outbox.say(self._initial())
+        if self._session is not None:
+            self._session.say(self._initial())
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -99,13 +86,14 @@ class JobWatch:
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until the jobs in hand have been answered; then give up those that have not."""
+        self._waiting.clear()
         if self._running:
             await asyncio.wait(self._running, timeout=timeout_s)
         for each in self._running:
             each.cancel()
-        if self._outbox is not None:
+        if self._session is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._outbox.sent(), timeout_s)
+                await asyncio.wait_for(self._session.all_sent(), timeout_s)
 
     def _initial(self) -> pb.WatchJobsRequestInitial:
         return pb.WatchJobsRequestInitial(
@@ -116,27 +104,35 @@ class JobWatch:
         )
 
     async def _watch(self) -> None:
-        outbox = _Outbox()
-        outbox.say(self._initial())
-        stream = self._stub.WatchJobs(wait_for_ready=True)
-        self._outbox = outbox
-        writer = asyncio.create_task(outbox.send(stream))
+        session = self._session = self._link.open()
+        session.say(self._initial())
         try:
-            async for delivery in stream:
-                await self._room.acquire()
-                task = asyncio.create_task(self._answer(delivery, outbox))
-                self._running.add(task)
-                task.add_done_callback(self._forget)
+            async for delivery in session.deliveries():
+                # Never waits: the answers that running jobs wait for come on the same stream.
+                self._waiting.append(delivery)
+                self._begin(session)
         finally:
-            self._outbox = None
-            writer.cancel()
-            stream.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            self._session = None
+            self._waiting.clear()
+            await session.close()
+
+    def _begin(self, session: Session) -> None:
+        while self._waiting and len(self._running) < _MOST_AT_ONCE:
+            task = asyncio.create_task(self._answer(self._waiting.popleft(), session))
+            self._running.add(task)
+            task.add_done_callback(self._forget)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        self._room.release()
+        if self._session is not None:
+            self._begin(self._session)
 
-    async def _answer(self, delivery: pb.WatchJobsResponse, outbox: _Outbox) -> None:
-        status = pb.SUCCESS if await self._handle(delivery) else pb.FAILED
-        await outbox.answer(pb.WatchJobsRequestResult(id=delivery.id, status=status))
+    async def _answer(self, delivery: link_pb2.Delivery, session: Session) -> None:
+        success = await self._handle(_due_job(delivery))
+        session.answer(delivery.id, success=success)
+
+
+def _due_job(delivery: link_pb2.Delivery) -> DueJob:
+    actor = pb.JobMetadata.FromString(delivery.metadata).target.actor
+    job = pb.Job.FromString(delivery.job)
+    return DueJob(delivery.name, actor.type, actor.id, job.data)

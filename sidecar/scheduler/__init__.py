@@ -1,8 +1,10 @@
 """The scheduler: keeps jobs on disk and delivers each, when due, to a sidecar that takes it.
 
 It speaks `dapr.proto.scheduler.v1.Scheduler` (scheduler_api/proto/scheduler.proto) as Dapr's does.
+Its own sidecar says the same on one stream, many schedules and deliveries in a message
+(sidecar/proto/link.proto).
 
-What a sidecar can rely on in `WatchJobs`:
+What a sidecar can rely on in `WatchJobs`, and on that stream:
 
 * The first message is `initial`: app id, namespace, actor types, kinds of jobs. It may be sent
   again at any time and replaces the earlier one, so a sidecar whose app has gone sends an empty
@@ -22,7 +24,7 @@ What a sidecar can rely on in `WatchJobs`:
 * A job that is deleted or overwritten while it is out is not recalled. Its late answer touches
   nothing: neither does FAILED bring it back nor SUCCESS delete its successor, which may be
   delivered while the old one is still out.
-* A job that was acknowledged survives SIGKILL of the scheduler. After a restart its next time is
+* A job that was acknowledged, by a call or on the stream, survives SIGKILL of the scheduler. After a restart its next time is
   its due time again, and a burst as long as its age follows if it fails.
 * Due times are taken as they are written. Cutting them to the second, as 1.16 does with timers,
   is the sidecar's part (`Profile.due_times_cut_to_second`), because the listed `due_time` of a

@@ -1,6 +1,6 @@
 """`python -m sidecar.scheduler`: settings from `SCHEDULER_…`, JSON lines on standard error."""
 
-import asyncio
+import uvloop
 
 from serving.errors import StartError, refuse
 from serving.logs import configure_logs
@@ -14,7 +14,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT; 2 when the scheduler can't start."""
     configure_logs()
     try:
-        asyncio.run(_run(read_settings(SchedulerSettings)))
+        uvloop.run(_run(read_settings(SchedulerSettings)))
     except StartError as error:
         refuse("sidecar.scheduler", error)
 

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from itertools import count
+from typing import Protocol
 
 import grpc
 import structlog
@@ -30,6 +31,7 @@ _LOG = structlog.get_logger()
 _MOST_WAITING_WRITES = 10_000
 # A timer that is asleep does not see the wall clock being set.
 _LONGEST_SLEEP_S = 60.0
+Done = Callable[[RequestError | None], None]
 
 
 def now_us() -> int:
@@ -37,15 +39,14 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-class Watch:
-    """One sidecar's stream: the deliveries that wait to be sent on it.
+class Watch(Protocol):
+    """One sidecar's stream, as the dispatcher sees it."""
 
-    The queue holds at most one delivery a job, so the number of jobs bounds it.
-    """
+    def deliver(self, delivery: Delivery) -> None:
+        """Send a delivery soon; at most one of each job is out, so the jobs bound them."""
 
-    def __init__(self, stream_id: int) -> None:
-        self.stream_id = stream_id
-        self.deliveries: asyncio.Queue[Delivery | None] = asyncio.Queue()
+    def end(self) -> None:
+        """End the stream soon."""
 
 
 class Dispatcher:
@@ -66,9 +67,10 @@ class Dispatcher:
         self._board = Board()
         self._watches: dict[int, Watch] = {}
         self._stream_ids = count(1)
-        self._wake = asyncio.Event()
         self._revisions = count(1)
-        self._pump: asyncio.Task[None] | None = None
+        self._timer: asyncio.Handle | None = None
+        self._is_poked = False
+        self._is_stopped = False
 
     def start(self) -> None:
         """Take up the jobs on disk, each at its due time, and begin to deliver."""
@@ -76,47 +78,47 @@ class Dispatcher:
         for each in jobs:
             self._board.put(each)
         self._revisions = count(1 + max((each.revision for each in jobs), default=0))
-        self._pump = asyncio.create_task(self._deliver())
+        self._poke()
         _LOG.info("jobs loaded", jobs=len(jobs))
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """End all streams and the timer; what is out stays on disk."""
+        self._is_stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
         for each in self._watches.values():
-            each.deliveries.put_nowait(None)
-        if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.gather(self._pump, return_exceptions=True)
+            each.end()
 
-    async def schedule(self, request: pb.ScheduleJobRequest) -> None:
-        """Store a job; it is on disk when this returns."""
-        job = parse_job(
-            request, revision=next(self._revisions), now_us=self._clock(), profile=self.profile
-        )
-        if len(self._board) >= self._max_jobs and self._board.get(job.key) is None:
-            raise RequestError(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f"the scheduler holds {self._max_jobs} jobs, which is SCHEDULER_MAX_JOBS",
-            )
+    def schedule(self, request: pb.ScheduleJobRequest, done: Done) -> None:
+        """Store a job; `done` is called with None once it is on disk, or with why it is not."""
+        try:
+            job = self._accept(request)
+        except RequestError as refusal:
+            done(refusal)
+            return
 
-        def on_commit(rows: int) -> None:
-            if rows:
+        def settled(rows: int | StoreError) -> None:
+            if isinstance(rows, StoreError):
+                done(RequestError(grpc.StatusCode.INTERNAL, str(rows)))
+            elif rows:
                 self._board.put(job)
-                self._wake.set()
+                self._poke()
+                done(None)
+            else:
+                text = f"job already exists: '{job.key}'"
+                done(RequestError(grpc.StatusCode.ALREADY_EXISTS, text))
 
-        if not await self._write(Put(job, request.overwrite), on_commit):
-            raise RequestError(grpc.StatusCode.ALREADY_EXISTS, f"job already exists: '{job.key}'")
+        self._store.submit(Put(job, request.overwrite), settled)
 
     async def delete(self, key: str) -> None:
         """Delete a job, if there is one; it is gone from disk when this returns."""
-        await self._write(Delete(key), lambda _rows: self._forget([key]))
+        await self._delete(Delete(key), lambda: [key])
 
     async def delete_prefix(self, prefix: str) -> None:
         """Delete all jobs whose key begins with `prefix`."""
-
-        def on_commit(_rows: int) -> None:
-            self._forget([each.job.key for each in self._board.search(prefix)])
-
-        await self._write(DeletePrefix(prefix), on_commit)
+        await self._delete(
+            DeletePrefix(prefix), lambda: [each.job.key for each in self._board.search(prefix)]
+        )
 
     def get(self, key: str) -> Job | None:
         """Return the job of that key."""
@@ -127,72 +129,105 @@ class Dispatcher:
         """Return the jobs whose key begins with `prefix`, in the order of their keys."""
         return self._board.search(prefix)
 
-    def open(self, pools: frozenset[str]) -> Watch:
-        """Begin to deliver the jobs of these pools to a new stream."""
-        watch = Watch(next(self._stream_ids))
-        self._watches[watch.stream_id] = watch
-        self.watch(watch, pools)
-        return watch
+    def open(self, watch: Watch, pools: frozenset[str]) -> int:
+        """Begin to deliver the jobs of these pools to a new stream; return the stream's id."""
+        stream_id = next(self._stream_ids)
+        self._watches[stream_id] = watch
+        self.watch(stream_id, pools)
+        if self._is_stopped:
+            watch.end()
+        return stream_id
 
-    def watch(self, watch: Watch, pools: frozenset[str]) -> None:
+    def watch(self, stream_id: int, pools: frozenset[str]) -> None:
         """Replace the pools that a stream takes."""
-        self._board.connect(watch.stream_id, pools)
-        self._wake.set()
+        self._board.connect(stream_id, pools)
+        self._poke()
 
-    def close(self, watch: Watch) -> None:
+    def close(self, stream_id: int) -> None:
         """End a stream; what is out on it goes to another, or waits."""
-        del self._watches[watch.stream_id]
-        self._board.disconnect(watch.stream_id)
-        self._wake.set()
+        del self._watches[stream_id]
+        self._board.disconnect(stream_id)
+        self._poke()
 
-    def answer(self, watch: Watch, result: pb.WatchJobsRequestResult) -> None:
+    def answer(self, stream_id: int, result: pb.WatchJobsRequestResult) -> None:
         """Take a sidecar's answer to a delivery."""
-        answer = self._board.answer(watch.stream_id, result.id, success=result.status == pb.SUCCESS)
+        answer = self._board.answer(stream_id, result.id, success=result.status == pb.SUCCESS)
         match answer.verdict, answer.job:
             case Verdict.UNKNOWN, _:
-                _LOG.warning("answer to no delivery", stream=watch.stream_id, id=result.id)
+                _LOG.warning("answer to no delivery", stream=stream_id, id=result.id)
             case ((Verdict.FINISHED | Verdict.DROPPED), Job() as job):
-                self._write_later(Finish(job))
+                self._store.submit(Finish(job), _log_failure)
             case Verdict.RETRIED, Job() as job if answer.clock is not None:
                 if answer.clock.policy.max_retries is not None:
-                    self._write_later(CountAttempts(job, answer.clock.attempts))
-                self._wake.set()
+                    self._store.submit(CountAttempts(job, answer.clock.attempts), _log_failure)
+                self._poke()
 
-    def _forget(self, keys: list[str]) -> None:
-        for each in keys:
-            self._board.remove(each)
+    def _accept(self, request: pb.ScheduleJobRequest) -> Job:
+        job = parse_job(
+            request, revision=next(self._revisions), now_us=self._clock(), profile=self.profile
+        )
+        if len(self._board) >= self._max_jobs and self._board.get(job.key) is None:
+            raise RequestError(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"the scheduler holds {self._max_jobs} jobs, which is SCHEDULER_MAX_JOBS",
+            )
+        self._require_room()
+        return job
 
-    async def _write(self, write: Write, on_commit: Callable[[int], None]) -> int:
+    async def _delete(self, write: Write, keys: Callable[[], list[str]]) -> None:
+        """Write, and forget the jobs of `keys`, read when the write is on disk."""
+        self._require_room()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def settled(rows: int | StoreError) -> None:
+            refusal: RequestError | None = None
+            if isinstance(rows, StoreError):
+                refusal = RequestError(grpc.StatusCode.INTERNAL, str(rows))
+            else:
+                for each in keys():
+                    self._board.remove(each)
+            settle(done, refusal)
+
+        self._store.submit(write, settled)
+        await done
+
+    def _require_room(self) -> None:
         if self._store.backlog >= _MOST_WAITING_WRITES:
             raise RequestError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 f"{_MOST_WAITING_WRITES} writes wait for the disk; try again",
             )
-        try:
-            return await asyncio.shield(self._store.submit(write, on_commit))
-        except StoreError as error:
-            raise RequestError(grpc.StatusCode.INTERNAL, str(error)) from error
 
-    def _write_later(self, write: Write) -> None:
-        self._store.submit(write).add_done_callback(_log_failure)
+    def _poke(self) -> None:
+        """Look for due jobs, once in this turn of the event loop."""
+        if not self._is_poked and not self._is_stopped:
+            self._is_poked = True
+            asyncio.get_running_loop().call_soon(self._deliver)
 
-    async def _deliver(self) -> None:
-        while True:
-            self._wake.clear()
-            for each in self._board.due(self._clock()):
-                self._watches[each.stream_id].deliveries.put_nowait(each)
-            await self._sleep(self._board.next_us())
-
-    async def _sleep(self, until_us: int | None) -> None:
-        """Return when something has changed, or at `until_us` at the latest."""
-        left_s = _LONGEST_SLEEP_S if until_us is None else (until_us - self._clock()) / 1e6
-        try:
-            async with asyncio.timeout(min(max(left_s, 0.0), _LONGEST_SLEEP_S)):
-                await self._wake.wait()
-        except TimeoutError:
+    def _deliver(self) -> None:
+        self._is_poked = False
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._is_stopped:
             return
+        for each in self._board.due(self._clock()):
+            self._watches[each.stream_id].deliver(each)
+        until_us = self._board.next_us()
+        left_s = _LONGEST_SLEEP_S if until_us is None else (until_us - self._clock()) / 1e6
+        left_s = min(max(left_s, 0.0), _LONGEST_SLEEP_S)
+        self._timer = asyncio.get_running_loop().call_later(left_s, self._deliver)
 
 
-def _log_failure(done: "asyncio.Future[int]") -> None:
-    if not done.cancelled() and (error := done.exception()) is not None:
-        _LOG.error("the end of a job was not stored", error=str(error))
+def settle(done: "asyncio.Future[None]", refusal: RequestError | None) -> None:
+    """End a future: nothing was refused, or that was; its waiter may have gone."""
+    if done.cancelled():
+        return
+    if refusal is None:
+        done.set_result(None)
+    else:
+        done.set_exception(refusal)
+
+
+def _log_failure(rows: int | StoreError) -> None:
+    if isinstance(rows, StoreError):
+        _LOG.error("the end of a job was not stored", error=str(rows))

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 
 from sidecar.scheduler.retry_clock import SECOND_US
 
@@ -52,6 +53,7 @@ def _rfc_3339_us(text: str) -> int | None:
     return (whole - _EPOCH) // timedelta(microseconds=1) + int(fraction)
 
 
+@lru_cache(maxsize=256)
 def _go_duration_us(text: str) -> int | None:
     sign = -1 if text.startswith("-") else 1
     rest = text[1:] if text.startswith(("-", "+")) else text

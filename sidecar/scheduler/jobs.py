@@ -1,6 +1,8 @@
 """A job as the scheduler holds it, and how a request becomes one."""
 
+import sys
 from dataclasses import dataclass
+from functools import lru_cache
 
 import grpc
 
@@ -10,6 +12,9 @@ from sidecar.scheduler.due_times import due_us
 from sidecar.scheduler.errors import RequestError
 from sidecar.scheduler.keys import check_key, job_key, pool
 from sidecar.scheduler.retry_clock import DEFAULT_POLICY, DROP_POLICY, RetryClock, RetryPolicy
+
+# Of a stored job: key, revision, due time, attempts, name, metadata, spec.
+Row = tuple[str, int, int, int, str, bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +27,10 @@ class Job:
         due_us: Its due time, microseconds since the epoch.
         attempts: Failed deliveries that are on disk; kept only where `max_retries` counts them.
         name: What the sender calls it, such as `run-activity`.
-        metadata: Who takes it; never changed here.
-        spec: The job as it was sent; never changed here.
+        metadata_bytes: The JobMetadata that says who takes it, as it is on the wire.
+        spec_bytes: The Job as it was sent, likewise.
+        pool: The group of sidecars that take it.
+        policy: What follows a failed delivery.
     """
 
     key: str
@@ -31,17 +38,42 @@ class Job:
     due_us: int
     attempts: int
     name: str
-    metadata: pb.JobMetadata
-    spec: pb.Job
+    metadata_bytes: bytes
+    spec_bytes: bytes
+    pool: str
+    policy: RetryPolicy
 
     @property
-    def pool(self) -> str:
-        """The group of sidecars that take it."""
-        return pool(self.metadata)
+    def metadata(self) -> pb.JobMetadata:
+        """Who takes it; read anew each time."""
+        return pb.JobMetadata.FromString(self.metadata_bytes)
+
+    @property
+    def spec(self) -> pb.Job:
+        """The job as it was sent; read anew each time."""
+        return pb.Job.FromString(self.spec_bytes)
 
     def clock(self) -> RetryClock:
         """Return its retry clock as a start of the scheduler finds it: at the due time."""
-        return RetryClock(retry_policy(self.spec), self.due_us, self.attempts)
+        return RetryClock(self.policy, self.due_us, self.attempts)
+
+
+def read_job(row: Row) -> Job:
+    """Return a job from what is stored of it; DecodeError."""
+    key, revision, due_us, attempts, name, metadata_bytes, spec_bytes = row
+    metadata, spec = pb.JobMetadata.FromString(metadata_bytes), pb.Job.FromString(spec_bytes)
+    return Job(
+        key=key,
+        revision=revision,
+        due_us=due_us,
+        attempts=attempts,
+        name=name,
+        metadata_bytes=metadata_bytes,
+        spec_bytes=spec_bytes,
+        # Thousands of jobs share a pool.
+        pool=sys.intern(pool(metadata)),
+        policy=retry_policy(spec),
+    )
 
 
 def parse_job(
@@ -58,8 +90,10 @@ def parse_job(
         due_us=_due_us(request.job, now_us),
         attempts=0,
         name=request.name,
-        metadata=request.metadata,
-        spec=request.job,
+        metadata_bytes=request.metadata.SerializeToString(),
+        spec_bytes=request.job.SerializeToString(),
+        pool=sys.intern(pool(request.metadata)),
+        policy=retry_policy(request.job),
     )
 
 
@@ -71,9 +105,14 @@ def retry_policy(spec: pb.Job) -> RetryPolicy:
         case "constant":
             constant = spec.failure_policy.constant
             limit = constant.max_retries if constant.HasField("max_retries") else None
-            return RetryPolicy(constant.interval.ToMicroseconds(), limit)
+            return _policy(constant.interval.ToMicroseconds(), limit)
         case _:
             return DEFAULT_POLICY
+
+
+@lru_cache(maxsize=64)
+def _policy(interval_us: int, max_retries: int | None) -> RetryPolicy:
+    return RetryPolicy(interval_us, max_retries)
 
 
 def _due_us(spec: pb.Job, now_us: int) -> int:

@@ -11,15 +11,18 @@ from scheduler_api.proto import scheduler_pb2_grpc as pb_grpc
 from serving.http import http_site
 from serving.listener import listen, require_free
 from sidecar.profiles import profile
+from sidecar.proto import link_pb2_grpc
 from sidecar.scheduler.admin import admin_app
 from sidecar.scheduler.dispatcher import Dispatcher
+from sidecar.scheduler.link import LinkService
 from sidecar.scheduler.service import SchedulerService
 from sidecar.scheduler.settings import ENV_PREFIX, SchedulerSettings
 from sidecar.scheduler.store import JobStore
 
 _LOG = structlog.get_logger()
 _GRACE_S = 1.0
-_LONGEST_MESSAGE_BYTES = 16 * 1024 * 1024
+# A sidecar takes 64 MiB from an app; a job holds that and its address, and a batch a little more.
+_LONGEST_MESSAGE_BYTES = 72 * 1024 * 1024
 _GRPC_OPTIONS = [
     # Two schedulers on one port would share its calls silently.
     ("grpc.so_reuseport", 0),
@@ -54,7 +57,7 @@ async def serve(settings: SchedulerSettings, stop: asyncio.Event) -> None:
             )
             await stop.wait()
             _LOG.info("scheduler stops")
-            await dispatcher.stop()
+            dispatcher.stop()
     finally:
         await store.close()
 
@@ -64,6 +67,9 @@ async def _grpc(settings: SchedulerSettings, dispatcher: Dispatcher) -> AsyncIte
     server = grpc.aio.server(options=_GRPC_OPTIONS)
     pb_grpc.add_SchedulerServicer_to_server(  # type: ignore[no-untyped-call]  # generated
         SchedulerService(dispatcher), server
+    )
+    link_pb2_grpc.add_LinkServicer_to_server(  # type: ignore[no-untyped-call]  # generated
+        LinkService(dispatcher), server
     )
     server.add_insecure_port(f"{settings.host}:{settings.port}")
     await server.start()

@@ -6,7 +6,7 @@ Refusals have the codes and the words of the profile's Dapr.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
@@ -16,7 +16,7 @@ import structlog
 from scheduler_api.proto import scheduler_pb2 as pb
 from scheduler_api.proto import scheduler_pb2_grpc as pb_grpc
 from sidecar.scheduler.board import Delivery
-from sidecar.scheduler.dispatcher import Dispatcher, Watch
+from sidecar.scheduler.dispatcher import Dispatcher, settle
 from sidecar.scheduler.errors import RequestError
 from sidecar.scheduler.jobs import Job
 from sidecar.scheduler.keys import (
@@ -24,8 +24,8 @@ from sidecar.scheduler.keys import (
     check_key,
     job_key,
     search_prefix,
-    watched_pools,
 )
+from sidecar.scheduler.watches import NO_INITIAL, change_watch, close_watch, open_watch
 
 if TYPE_CHECKING:
     _Context = grpc.aio.ServicerContext[Any, Any]
@@ -63,7 +63,9 @@ class SchedulerService(pb_grpc.SchedulerServicer):
     @_refusing
     async def ScheduleJob(self, request: pb.ScheduleJobRequest) -> pb.ScheduleJobResponse:
         """Store a job; answered when it is on disk."""
-        await self._dispatcher.schedule(request)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._dispatcher.schedule(request, partial(settle, done))
+        await done
         return pb.ScheduleJobResponse()
 
     @_refusing
@@ -112,47 +114,33 @@ class SchedulerService(pb_grpc.SchedulerServicer):
         self, requests: AsyncIterator[pb.WatchJobsRequest], context: "_Context"
     ) -> None:
         """Deliver due jobs to a sidecar and take its answers until either side ends the stream."""
-        watch = await self._open(requests, context)
-        reader = asyncio.create_task(self._read(watch, requests))
+        first = await anext(aiter(requests), pb.WatchJobsRequest())
+        if not first.HasField("initial"):
+            await context.abort(*NO_INITIAL)
+        queue = _Queue()
+        stream_id = await open_watch(self._dispatcher, queue, first.initial, context)
+        reader = asyncio.create_task(self._read(stream_id, queue, requests))
         try:
-            while (delivery := await watch.deliveries.get()) is not None:
+            while (delivery := await queue.get()) is not None:
                 await context.write(_delivered(delivery))
         finally:
             reader.cancel()
-            self._dispatcher.close(watch)
-            _LOG.info("sidecar gone", stream=watch.stream_id)
+            close_watch(self._dispatcher, stream_id)
 
-    async def _open(
-        self,
-        requests: AsyncIterator[pb.WatchJobsRequest],
-        context: "_Context",
-    ) -> Watch:
-        first = await anext(aiter(requests), pb.WatchJobsRequest())
-        if not first.HasField("initial"):
-            await context.abort(
-                grpc.StatusCode.UNKNOWN, "initial request is required on stream connection"
-            )
-        try:
-            watch = self._dispatcher.open(watched_pools(first.initial))
-        except RequestError as refusal:
-            await context.abort(refusal.code, refusal.details)
-            raise
-        _log_watch(watch, first.initial)
-        return watch
-
-    async def _read(self, watch: Watch, requests: AsyncIterator[pb.WatchJobsRequest]) -> None:
+    async def _read(
+        self, stream_id: int, queue: "_Queue", requests: AsyncIterator[pb.WatchJobsRequest]
+    ) -> None:
         """Take answers and changes of the actor types; the end of them ends the stream."""
         try:
             async for each in requests:
                 if each.HasField("initial"):
-                    self._dispatcher.watch(watch, watched_pools(each.initial))
-                    _log_watch(watch, each.initial)
+                    change_watch(self._dispatcher, stream_id, each.initial)
                 else:
-                    self._dispatcher.answer(watch, each.result)
+                    self._dispatcher.answer(stream_id, each.result)
         except (RequestError, grpc.RpcError) as error:
-            _LOG.warning("watch broken", stream=watch.stream_id, error=str(error))
+            _LOG.warning("watch broken", stream=stream_id, error=str(error))
         finally:
-            watch.deliveries.put_nowait(None)
+            queue.end()
 
     def _key(self, name: str, metadata: pb.JobMetadata) -> str:
         key = job_key(name, metadata)
@@ -175,6 +163,18 @@ class SchedulerService(pb_grpc.SchedulerServicer):
         return pb.NamedJob(name=job.name, metadata=_metadata_from_key(job), job=job.spec)
 
 
+class _Queue(asyncio.Queue[Delivery | None]):
+    """The deliveries that wait to be sent on a stream of WatchJobs."""
+
+    def deliver(self, delivery: Delivery) -> None:
+        """See Watch."""
+        self.put_nowait(delivery)
+
+    def end(self) -> None:
+        """See Watch."""
+        self.put_nowait(None)
+
+
 def _delivered(delivery: Delivery) -> pb.WatchJobsResponse:
     job = delivery.job
     return pb.WatchJobsResponse(
@@ -187,25 +187,12 @@ def _metadata_from_key(job: Job) -> pb.JobMetadata:
 
     Like it, fail where an actor id with the separator makes the key ambiguous.
     """
-    if job.metadata.target.WhichOneof("type") == "job":
-        return pb.JobMetadata(
-            app_id=job.metadata.app_id,
-            namespace=job.metadata.namespace,
-            target=job.metadata.target,
-        )
+    sent = job.metadata
+    if sent.target.WhichOneof("type") == "job":
+        return pb.JobMetadata(app_id=sent.app_id, namespace=sent.namespace, target=sent.target)
     if len(job.key.split(SEPARATOR)) != _SEGMENTS_OF_A_REMINDER:
         raise RequestError(
             grpc.StatusCode.UNKNOWN,
             f"failed to parse job metadata: invalid key: dapr/jobs/{job.key}",
         )
-    return pb.JobMetadata(namespace=job.metadata.namespace, target=job.metadata.target)
-
-
-def _log_watch(watch: Watch, initial: pb.WatchJobsRequestInitial) -> None:
-    _LOG.info(
-        "sidecar watches",
-        stream=watch.stream_id,
-        app_id=initial.app_id,
-        namespace=initial.namespace,
-        actor_types=list(initial.actor_types),
-    )
+    return pb.JobMetadata(namespace=sent.namespace, target=sent.target)

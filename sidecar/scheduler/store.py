@@ -16,13 +16,12 @@ from typing import Protocol
 
 from google.protobuf.message import DecodeError
 
-from scheduler_api.proto import scheduler_pb2 as pb
 from serving.errors import StartError
 from sidecar.scheduler.errors import StoreError
-from sidecar.scheduler.jobs import Job
+from sidecar.scheduler.jobs import Job, read_job
 
 FILE_NAME = "jobs.sqlite3"
-_MOST_WRITES_A_TRANSACTION = 512
+_ENOUGH_WRITES_FOR_A_TRANSACTION = 512
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
   key TEXT PRIMARY KEY,
@@ -57,7 +56,7 @@ class Put:
         """See Write."""
         job = self.job
         values = (job.key, job.revision, job.due_us, job.attempts, job.name)
-        blobs = (job.metadata.SerializeToString(), job.spec.SerializeToString())
+        blobs = (job.metadata_bytes, job.spec_bytes)
         statement = _REPLACE if self.overwrite else _INSERT
         return database.execute(statement, values + blobs).rowcount
 
@@ -111,11 +110,13 @@ class CountAttempts:
         return database.execute(statement, values).rowcount
 
 
+Settled = Callable[[int | StoreError], None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Pending:
     write: Write
-    on_commit: Callable[[int], None]
-    done: "asyncio.Future[int]"
+    settled: Settled
 
 
 class JobStore:
@@ -124,7 +125,8 @@ class JobStore:
     def __init__(self, data_dir: Path) -> None:
         self._loop = asyncio.get_running_loop()
         self._database = _open(data_dir)
-        self._queue: SimpleQueue[_Pending | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Pending]] = SimpleQueue()
+        self._fresh: list[_Pending] = []
         self._writer = threading.Thread(target=self._write_all, name="job-writer", daemon=True)
         self.backlog = 0
 
@@ -138,39 +140,46 @@ class JobStore:
         return jobs
 
     def _read(self) -> list[Job]:
-        rows = self._database.execute(_SELECT).fetchall()
-        return [
-            Job(
-                key=key,
-                revision=revision,
-                due_us=due_us,
-                attempts=attempts,
-                name=name,
-                metadata=pb.JobMetadata.FromString(metadata),
-                spec=pb.Job.FromString(spec),
-            )
-            for key, revision, due_us, attempts, name, metadata, spec in rows
-        ]
+        return [read_job(row) for row in self._database.execute(_SELECT)]
 
-    def submit(
-        self, write: Write, on_commit: Callable[[int], None] = lambda _rows: None
-    ) -> "asyncio.Future[int]":
-        """Write soon; the future has the number of rows, or StoreError.
+    def submit(self, write: Write, settled: Settled) -> None:
+        """Write soon; what is submitted in one turn of the event loop is written as one.
 
-        `on_commit` is called with that number, on the event loop, in the order of the commits and
-        before anything that awaits the future goes on.
+        `settled` is called with the number of rows or StoreError, on the event loop, in the order
+        of the commits.
         """
         self.backlog += 1
+        if not self._fresh:
+            self._loop.call_soon(self._flush)
+        self._fresh.append(_Pending(write, settled))
+
+    async def write(self, write: Write) -> int:
+        """Write, and return the number of rows; StoreError."""
         done: asyncio.Future[int] = self._loop.create_future()
-        self._queue.put(_Pending(write, on_commit, done))
-        return done
+
+        def settled(rows: int | StoreError) -> None:
+            if done.cancelled():
+                return
+            if isinstance(rows, StoreError):
+                done.set_exception(rows)
+            else:
+                done.set_result(rows)
+
+        self.submit(write, settled)
+        return await done
 
     async def close(self) -> None:
         """Write what is left, and close the database."""
         if self._writer.is_alive():
-            self._queue.put(None)
+            self._flush()
+            self._queue.put([])
             await asyncio.to_thread(self._writer.join)
         self._database.close()
+
+    def _flush(self) -> None:
+        if self._fresh:
+            self._queue.put(self._fresh)
+            self._fresh = []
 
     def _write_all(self) -> None:
         while batch := self._take():
@@ -181,19 +190,19 @@ class JobStore:
             self._loop.call_soon_threadsafe(self._settle, batch, rows)
 
     def _take(self) -> list[_Pending]:
-        """Wait for a write; return it with all that have come since, or nothing at the end."""
+        """Wait for writes; return them with all that have come since, or nothing at the end."""
         batch: list[_Pending] = []
         following = self._queue.get()
-        while following is not None:
-            batch.append(following)
-            if len(batch) == _MOST_WRITES_A_TRANSACTION:
+        while following:
+            batch += following
+            if len(batch) >= _ENOUGH_WRITES_FOR_A_TRANSACTION:
                 return batch
             try:
                 following = self._queue.get_nowait()
             except Empty:
                 return batch
         if batch:
-            self._queue.put(None)
+            self._queue.put([])
         return batch
 
     def _commit(self, batch: list[_Pending]) -> list[int]:
@@ -210,13 +219,7 @@ class JobStore:
     def _settle(self, batch: list[_Pending], rows: list[int] | StoreError) -> None:
         self.backlog -= len(batch)
         for index, each in enumerate(batch):
-            if isinstance(rows, StoreError):
-                if not each.done.cancelled():
-                    each.done.set_exception(rows)
-                continue
-            each.on_commit(rows[index])
-            if not each.done.cancelled():
-                each.done.set_result(rows[index])
+            each.settled(rows if isinstance(rows, StoreError) else rows[index])
 
 
 def _open(data_dir: Path) -> sqlite3.Connection:

@@ -13,10 +13,13 @@ import grpc
 
 from scheduler_api.proto import scheduler_pb2 as pb
 from scheduler_api.proto.scheduler_pb2_grpc import SchedulerStub
+from sidecar.proto import link_pb2
+from sidecar.proto.link_pb2_grpc import LinkStub
 from tests.support.ports import free_port
 from tests.support.services import Service, python_service
 
 ACTIVITY = "dapr.internal.default.lab.activity"
+_OPTIONS = (("grpc.max_receive_message_length", -1),)
 WORKFLOW = "dapr.internal.default.lab.workflow"
 
 
@@ -65,7 +68,7 @@ def scheduler(data_dir: Path, profile: str = "1.16.1", **more: str) -> Iterator[
     address = f"127.0.0.1:{env['SCHEDULER_PORT']}"
     with (
         python_service("sidecar.scheduler", data_dir, env, f"{http}/healthz") as service,
-        grpc.insecure_channel(address) as channel,
+        grpc.insecure_channel(address, options=_OPTIONS) as channel,
     ):
         stub = SchedulerStub(channel)  # type: ignore[no-untyped-call]  # generated
         yield Scheduler(service, address, http, channel, stub)
@@ -106,10 +109,10 @@ class Watcher:
     """A sidecar that watches: gets deliveries, answers them when it is told to."""
 
     def __init__(self, scheduler: Scheduler, *actor_types: str) -> None:
-        self._requests: queue.SimpleQueue[pb.WatchJobsRequest | None] = queue.SimpleQueue()
         self._deliveries: queue.SimpleQueue[pb.WatchJobsResponse] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.take(*(actor_types or (ACTIVITY,)))
-        self._stream = scheduler.stub.WatchJobs(iter(self._requests.get, None))
+        self._stream = self._open(scheduler)
         self.ended = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -122,10 +125,7 @@ class Watcher:
 
     def take(self, *actor_types: str) -> None:
         """Say which actor types it takes."""
-        initial = pb.WatchJobsRequestInitial(
-            app_id="lab", namespace="default", actor_types=actor_types
-        )
-        self._requests.put(pb.WatchJobsRequest(initial=initial))
+        self._requests.put(pb.WatchJobsRequest(initial=_initial(actor_types)))
 
     def next(self, timeout_s: float = 10.0) -> pb.WatchJobsResponse:
         """Wait for the next delivery; queue.Empty when none comes."""
@@ -160,13 +160,67 @@ class Watcher:
         self._stream.cancel()
         self._thread.join(10)
 
+    def _open(self, scheduler: Scheduler) -> Any:
+        return scheduler.stub.WatchJobs(iter(self._requests.get, None))
+
     def _read(self) -> None:
         try:
             for each in self._stream:
-                self._deliveries.put(each)
+                self._take_in(each)
         except grpc.RpcError:
             pass
         self.ended.set()
+
+    def _take_in(self, message: Any) -> None:
+        self._deliveries.put(message)
+
+
+class LinkWatcher(Watcher):
+    """A sidecar that watches on the stream of its own; `scheduled` has the answers to schedules."""
+
+    scheduled: "queue.SimpleQueue[link_pb2.Scheduled]"
+
+    def take(self, *actor_types: str) -> None:
+        """Say which actor types it takes."""
+        self._requests.put(link_pb2.FromSidecar(initial=_initial(actor_types)))
+
+    def answer(self, delivery: pb.WatchJobsResponse, *, success: bool) -> None:
+        """Answer a delivery."""
+        status = pb.SUCCESS if success else pb.FAILED
+        result = pb.WatchJobsRequestResult(id=delivery.id, status=status)
+        self._requests.put(link_pb2.FromSidecar(results=[result]))
+
+    def ask(self, schedule_id: int, request: pb.ScheduleJobRequest) -> None:
+        """Ask for a job to be stored, and go on."""
+        asked = link_pb2.Schedule(id=schedule_id, request=request)
+        self._requests.put(link_pb2.FromSidecar(schedules=[asked]))
+
+    def schedule(self, **requests: pb.ScheduleJobRequest) -> dict[str, tuple[int, str]]:
+        """Schedule jobs in one message; return status and details of each."""
+        ids = dict(enumerate(requests))
+        asked = [link_pb2.Schedule(id=each, request=requests[name]) for each, name in ids.items()]
+        self._requests.put(link_pb2.FromSidecar(schedules=asked))
+        answers = [self.scheduled.get(timeout=10) for _ in asked]
+        return {ids[each.id]: (each.code, each.details) for each in answers}
+
+    def _open(self, scheduler: Scheduler) -> Any:
+        self.scheduled = queue.SimpleQueue()
+        stub = LinkStub(scheduler.channel)  # type: ignore[no-untyped-call]  # generated
+        return stub.Open(iter(self._requests.get, None))
+
+    def _take_in(self, message: Any) -> None:
+        for each in message.scheduled:
+            self.scheduled.put(each)
+        for each in message.deliveries:
+            job = pb.Job.FromString(each.job)
+            metadata = pb.JobMetadata.FromString(each.metadata)
+            self._deliveries.put(
+                pb.WatchJobsResponse(name=each.name, id=each.id, data=job.data, metadata=metadata)
+            )
+
+
+def _initial(actor_types: tuple[str, ...]) -> pb.WatchJobsRequestInitial:
+    return pb.WatchJobsRequestInitial(app_id="lab", namespace="default", actor_types=actor_types)
 
 
 def wait_for(condition: Callable[[], object], timeout_s: float = 10.0) -> None:

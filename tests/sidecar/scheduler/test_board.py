@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from scheduler_api.proto import scheduler_pb2 as pb
 from sidecar.scheduler.board import Board, Delivery, Place, Verdict
-from sidecar.scheduler.jobs import Job
+from sidecar.scheduler.jobs import Job, read_job
 from sidecar.scheduler.keys import job_key, pool
 from sidecar.scheduler.retry_clock import SECOND_US
 from tests.sidecar.scheduler.harness import actor, forever
@@ -20,15 +20,10 @@ REVISIONS = count(1)
 
 def job(actor_id: str, due_us: int = 0, max_retries: int | None = None) -> Job:
     """Return a job of an activity."""
-    return Job(
-        key=job_key("run-activity", actor(actor_id)),
-        revision=next(REVISIONS),
-        due_us=due_us,
-        attempts=0,
-        name="run-activity",
-        metadata=actor(actor_id),
-        spec=pb.Job(due_time="0s", failure_policy=forever(max_retries=max_retries)),
-    )
+    spec = pb.Job(due_time="0s", failure_policy=forever(max_retries=max_retries))
+    key, name = job_key("run-activity", actor(actor_id)), "run-activity"
+    wire = (actor(actor_id).SerializeToString(), spec.SerializeToString())
+    return read_job((key, next(REVISIONS), due_us, 0, name, *wire))
 
 
 def only(deliveries: list[Delivery]) -> Delivery:

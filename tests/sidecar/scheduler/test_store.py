@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -11,9 +12,8 @@ import pytest
 
 from serving.errors import StartError
 from sidecar.scheduler.errors import StoreError
-from sidecar.scheduler.jobs import Job
 from sidecar.scheduler.store import FILE_NAME, Delete, DeletePrefix, Finish, JobStore, Put, Write
-from tests.sidecar.scheduler.harness import Watcher, actor, forever, schedule_request, scheduler
+from tests.sidecar.scheduler.harness import Watcher, forever, schedule_request, scheduler
 from tests.sidecar.scheduler.test_board import job
 
 
@@ -84,7 +84,7 @@ async def test_writes_are_applied_in_order(tmp_path: Path) -> None:
     """Of writes to one key the last one submitted wins, in one transaction or in several."""
     store = JobStore(tmp_path)
     assert store.load() == []
-    order: list[int] = []
+    order: list[int | StoreError] = []
     a, b = job("a"), job("a")
     writes: list[Write] = [
         Put(a, overwrite=True),
@@ -92,9 +92,11 @@ async def test_writes_are_applied_in_order(tmp_path: Path) -> None:
         Put(b, overwrite=False),
         Finish(a),
     ]
-    rows = await asyncio.gather(*(store.submit(each, order.append) for each in writes))
-    assert rows == order == [1, 1, 1, 0]
+    for each in writes:
+        store.submit(each, order.append)
     await store.close()
+    await asyncio.sleep(0)
+    assert order == [1, 1, 1, 0]
     assert await stored(tmp_path) == [b.key]
 
 
@@ -103,7 +105,7 @@ async def test_a_job_comes_back_as_it_was(tmp_path: Path) -> None:
     store = JobStore(tmp_path)
     store.load()
     kept = job("a", due_us=253402300799999999)
-    await store.submit(Put(kept, overwrite=True))
+    await store.write(Put(kept, overwrite=True))
     await store.close()
     again = JobStore(tmp_path)
     assert again.load() == [kept]
@@ -116,9 +118,9 @@ async def test_a_prefix_is_matched_to_the_letter(tmp_path: Path) -> None:
     store.load()
     jobs = [job(each) for each in ("f_1", "f_2", "fx1", "F_1", "f")]
     for each in jobs:
-        await store.submit(Put(each, overwrite=True))
+        await store.write(Put(each, overwrite=True))
     prefix = jobs[0].key.removesuffix("1||run-activity")
-    assert await store.submit(DeletePrefix(prefix)) == 2
+    assert await store.write(DeletePrefix(prefix)) == 2
     await store.close()
     assert await stored(tmp_path) == sorted(each.key for each in jobs[2:])
 
@@ -127,12 +129,12 @@ async def test_a_write_that_fails_says_so(tmp_path: Path) -> None:
     """A write that the database refuses raises, and those after it go on."""
     store = JobStore(tmp_path)
     store.load()
-    beyond = Job("k", 1, 2**62, 0, "n", actor("a"), schedule_request("a").job)
-    impossible = Job(None, 1, 0, 0, "n", actor("a"), schedule_request("a").job)  # type: ignore[arg-type]  # what the table refuses
-    await store.submit(Put(beyond, overwrite=True))
+    beyond = replace(job("k"), key="k", due_us=2**62)
+    impossible = replace(beyond, key=None)  # type: ignore[arg-type]  # what the table refuses
+    await store.write(Put(beyond, overwrite=True))
     with pytest.raises(StoreError, match="could not be stored"):
-        await store.submit(Put(impossible, overwrite=True))
-    await store.submit(Delete("k"))
+        await store.write(Put(impossible, overwrite=True))
+    await store.write(Delete("k"))
     assert store.backlog == 0
     await store.close()
 
@@ -151,7 +153,7 @@ async def test_jobs_that_cannot_be_read(tmp_path: Path) -> None:
     """A row that is no job stops the start with one line, and the store can still be closed."""
     store = JobStore(tmp_path)
     store.load()
-    await store.submit(Put(job("a"), overwrite=True))
+    await store.write(Put(job("a"), overwrite=True))
     await store.close()
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
         database.execute("UPDATE jobs SET spec = ?", (b"\xff\xff",))

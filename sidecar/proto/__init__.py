@@ -1,0 +1,1 @@
+"""Generated stubs of the stream between the sidecar and its own scheduler."""
