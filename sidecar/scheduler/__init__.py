@@ -24,8 +24,8 @@ What a sidecar can rely on in `WatchJobs`, and on that stream:
 * A job that is deleted or overwritten while it is out is not recalled. Its late answer touches
   nothing: neither does FAILED bring it back nor SUCCESS delete its successor, which may be
   delivered while the old one is still out.
-* A job that was acknowledged, by a call or on the stream, survives SIGKILL of the scheduler. After a restart its next time is
-  its due time again, and a burst as long as its age follows if it fails.
+* A job that was acknowledged, by a call or on the stream, survives SIGKILL of the scheduler. After
+  a restart its next time is its due time again, and a burst as long as its age follows if it fails.
 * Due times are taken as they are written. Cutting them to the second, as 1.16 does with timers,
   is the sidecar's part (`Profile.due_times_cut_to_second`), because the listed `due_time` of a
   timer on real 1.16.1 is already without a fraction.
