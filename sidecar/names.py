@@ -37,7 +37,11 @@ class AppNames:
 
 def job_suffix() -> str:
     """Return the eight random characters that make a reminder's name unique."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(_SUFFIX_LENGTH))
+    number, suffix = secrets.randbelow(len(_ALPHABET) ** _SUFFIX_LENGTH), ""
+    for _ in range(_SUFFIX_LENGTH):
+        number, index = divmod(number, len(_ALPHABET))
+        suffix += _ALPHABET[index]
+    return suffix
 
 
 def activity_actor_id(instance_id: str, task_id: int, generation: int) -> str:

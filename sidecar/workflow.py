@@ -293,6 +293,9 @@ def _send(jobs: Jobs, message: turn.Message) -> Awaitable[object]:
 
 async def _all(calls: Sequence[Awaitable[object]]) -> None:
     """Wait for all of them, and raise the first failure only then."""
+    if len(calls) == 1:
+        await calls[0]
+        return
     for result in await asyncio.gather(*calls, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result

@@ -49,8 +49,8 @@ class LinkService(link_pb2_grpc.LinkServicer):
 class _Stream:
     """What one stream has to send.
 
-    It ends when each job that it was asked to store has been answered: else a sidecar would take
-    the end of a scheduler for the loss of a job that is on disk.
+    It ends when each job that it was asked to store has been answered, and takes no further one:
+    else a sidecar would take the end of a scheduler for the loss of a job that is on disk.
     """
 
     def __init__(self, dispatcher: Dispatcher) -> None:
@@ -70,6 +70,8 @@ class _Stream:
 
     def schedule(self, asked: link_pb2.Schedule) -> None:
         """Store a job, and answer."""
+        if self._ending:
+            return
         self._unsettled += 1
         schedule_id = asked.id
 
