@@ -42,6 +42,7 @@ class Outcome:
         timers: `timerCreated` events to fire.
         messages: Events for other instances.
         next_turn: The turn to take at once, after a continue-as-new.
+        is_stalled: The turn counts for nothing, and is to be taken again.
     """
 
     state: Instance
@@ -49,6 +50,7 @@ class Outcome:
     timers: tuple[HistoryEvent, ...] = ()
     messages: tuple[Message, ...] = ()
     next_turn: Turn | None = None
+    is_stalled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,14 @@ class Rules:
         app_id: Of the app that the sidecar serves.
         timer_origin_recorded: Keep in the history what a timer is for.
         parent_execution_told: Tell a child its parent's execution id.
+        versions_kept: Keep the workflow's version and patches in the history.
         new_id: Makes execution ids.
     """
 
     app_id: str
     timer_origin_recorded: bool
     parent_execution_told: bool
+    versions_kept: bool
     new_id: Callable[[], str]
 
 

@@ -67,6 +67,7 @@ class Engine:
                 app_id=names.app_id,
                 timer_origin_recorded=profile.timer_origin_recorded,
                 parent_execution_told=profile.parent_execution_told,
+                versions_kept=profile.versions_kept,
                 new_id=lambda: str(uuid.uuid4()),
             ),
             store=store,

@@ -12,6 +12,7 @@ SidecarError
 │   └── RefusedError            a call that has a gRPC code of its own
 │       └── ReminderRefusedError  a reminder that the actor API does not touch
 ├── ExecutionAbortedError       the app's stream ended while it worked on an item
+├── StalledError                a turn waits for an app of another version
 ├── UnsupportedActionError      the app asked for something the sidecar does not do
 ├── StoreError                  the state store refused or can't be reached
 └── SchedulerError              the scheduler refused a job or can't be reached
@@ -129,6 +130,13 @@ class ExecutionAbortedError(SidecarError):
 
     def __init__(self) -> None:
         super().__init__("execution aborted")
+
+
+class StalledError(SidecarError):
+    """The app does not have the version or the patches that an instance began with."""
+
+    def __init__(self) -> None:
+        super().__init__("workflow is stalled")
 
 
 class UnsupportedActionError(SidecarError):

@@ -9,6 +9,7 @@ from sidecar.events import answers
 from sidecar.protos import (
     ORCHESTRATION_STATUS_PENDING,
     ORCHESTRATION_STATUS_RUNNING,
+    ORCHESTRATION_STATUS_STALLED,
     ORCHESTRATION_STATUS_SUSPENDED,
     HistoryEvent,
     OrchestrationStatus,
@@ -91,10 +92,13 @@ def runtime_status(history: Sequence[HistoryEvent]) -> "OrchestrationStatus.Valu
 
     A history whose start has been lost is PENDING whatever else it holds, as in Dapr.
     """
+    stalled = bool(history) and history[-1].HasField("executionStalled")
     if start(history) is None:
-        return ORCHESTRATION_STATUS_PENDING
+        return ORCHESTRATION_STATUS_STALLED if stalled else ORCHESTRATION_STATUS_PENDING
     if completed := completion(history):
         return completed.executionCompleted.workflowStatus
+    if stalled:
+        return ORCHESTRATION_STATUS_STALLED
     pause = last(history, "executionSuspended", "executionResumed")
     if pause is not None and pause.HasField("executionSuspended"):
         return ORCHESTRATION_STATUS_SUSPENDED

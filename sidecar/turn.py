@@ -6,7 +6,7 @@ Pure: it neither stores nor schedules, and its clock and random ids are argument
 from collections.abc import Callable
 from dataclasses import replace
 
-from sidecar import ending, events
+from sidecar import ending, events, versioning
 from sidecar.decision import Draft, Message, Outcome, Rules, Turn
 from sidecar.errors import UnsupportedActionError
 from sidecar.instance import Instance, start
@@ -37,6 +37,10 @@ def finish(
 
     An action that the sidecar does not carry out ends the workflow as FAILED and says so.
     """
+    if rules.versions_kept:
+        if (stall := versioning.stall(turn.past, response)) is not None:
+            return _stalled(turn, state, now_ns, stall)
+        turn = _with_version(turn, response)
     draft = Draft(turn, state, rules, now_ns)
     custom_status = response.customStatus.value if response.HasField("customStatus") else ""
     state = replace(state, custom_status=custom_status)
@@ -53,6 +57,20 @@ def finish(
         except UnsupportedActionError as error:
             return _failed(turn, state, rules, now_ns, str(error))
     return draft.outcome(state)
+
+
+def _with_version(turn: Turn, response: service_pb2.WorkflowResponse) -> Turn:
+    opening, *news = turn.new
+    return replace(turn, new=(versioning.kept(turn.past, opening, response), *news))
+
+
+def _stalled(turn: Turn, state: Instance, now_ns: int, stall: versioning.Stall) -> Outcome:
+    told = {"reason": stall.reason, "description": stall.text}
+    made = events.event(now_ns, executionStalled=told)
+    last = turn.past[-1].executionStalled if turn.past else None
+    if last is None or last.description != stall.text:
+        state = replace(state, history=(*turn.past, made))
+    return Outcome(state=state, is_stalled=True)
 
 
 def _failed(turn: Turn, state: Instance, rules: Rules, now_ns: int, text: str) -> Outcome:

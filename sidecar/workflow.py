@@ -8,7 +8,8 @@ that records them, so that a crash at any point repeats work and never loses it.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -19,6 +20,7 @@ from sidecar.errors import (
     InstanceNotFoundError,
     NotCompletedError,
     RefusedError,
+    StalledError,
 )
 from sidecar.instance import Instance, begun, completion, start
 from sidecar.jobs import Jobs, carried_event, carried_timer
@@ -145,6 +147,7 @@ class WorkflowActor:
 
         Raises:
             ExecutionAbortedError: the worker went away.
+            StalledError: the app is of the wrong version; the turn is still to be taken.
         """
         self._wakeups.pop(reminder.name, None)
         before = await self._prepare(reminder)
@@ -159,6 +162,8 @@ class WorkflowActor:
                 self._log_completed()
             return
         outcomes = await self._take(state)
+        if outcomes[-1].is_stalled:
+            await self._stall(before, outcomes)
         for outcome in outcomes:
             await self._carry_out(outcome)
         after = outcomes[-1].state
@@ -244,6 +249,14 @@ class WorkflowActor:
             outcomes.append(outcome)
             state, step = outcome.state, outcome.next_turn
         return outcomes
+
+    async def _stall(self, before: Instance, outcomes: Sequence[turn.Outcome]) -> NoReturn:
+        # An execution that was to continue as new is taken again from before that.
+        after = replace(outcomes[-1].state, inbox=before.inbox)
+        if len(outcomes) == 1 and after.history != before.history:
+            await self._saving(self._around.store.save_turn(self.instance_id, before, after), after)
+            self._around.waiters.publish(self.instance_id, after)
+        raise StalledError
 
     async def _carry_out(self, outcome: turn.Outcome) -> None:
         jobs, generation = self._around.jobs, outcome.state.generation

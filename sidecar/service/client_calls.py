@@ -10,6 +10,7 @@ from sidecar.profiles import Profile
 from sidecar.protos import service_grpc
 from sidecar.protos import service_pb2 as pb
 from sidecar.service.answers import Context, or_refused, unknown
+from sidecar.versioning import version_name
 
 # Dapr's own words.
 _NO_FILTERED_PURGE = "multi-instance purge is not unimplemented"
@@ -120,6 +121,8 @@ class ClientCalls(service_grpc.TaskHubSidecarServiceServicer):
             with_payloads=request.getInputsAndOutputs,
             with_started_at=self._profile.start_of_first_turn_told,
         )
+        if self._profile.start_of_first_turn_told and (name := version_name(state.history)):
+            told.version.value = name
         return pb.GetInstanceResponse(exists=True, workflowState=told)
 
 

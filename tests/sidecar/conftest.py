@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.sidecar.scenarios import expiry_while_the_sidecar_lives, run_all
-from tests.sidecar.stack import Stack, stack
+from tests.sidecar.stack import EXAMPLES_APP, Stack, stack
 
 PROFILES = ("1.16.1", "1.18.3")
 
@@ -32,3 +32,16 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, St
             return made
 
         yield dict(zip(PROFILES, pool.map(play, PROFILES), strict=True))
+
+
+@pytest.fixture(scope="session")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Stack]]:
+    """Give a stack of each profile that works on workflows as users write them."""
+    directory = tmp_path_factory.mktemp("examples")
+    with ExitStack() as closing, ThreadPoolExecutor(len(PROFILES)) as pool:
+
+        def made(profile: str) -> Stack:
+            app = (EXAMPLES_APP, "old")
+            return closing.enter_context(stack(directory / profile, profile, worker_app=app))
+
+        yield dict(zip(PROFILES, pool.map(made, PROFILES), strict=True))

@@ -23,7 +23,9 @@ from tests.support.ports import free_port
 from tests.support.services import Service, python_service, redis_server, running, wait_until_http
 
 APP_ID = "lab"
-WORKER_APP = Path(__file__).parent / "worker_app.py"
+# As modules: the folder of a script would be searched for the standard library's `http`.
+WORKER_APP = "tests.sidecar.worker_app"
+EXAMPLES_APP = "tests.sidecar.examples_app"
 _Value = TypeVar("_Value")
 
 
@@ -52,6 +54,7 @@ class Stack:
     scheduler: Service
     client: DaprWorkflowClient
     stub: Any
+    worker_app: tuple[str, ...]
     lossy: Lossy | None = None
     sidecar: Service | None = None
     app: Service | None = None
@@ -68,8 +71,8 @@ class Stack:
     def start_app(self) -> None:
         """Start a worker app and wait until the sidecar has it."""
         command = [
-            *(sys.executable, str(WORKER_APP)),
-            *(f"127.0.0.1:{self.app_port}", str(self.journal)),
+            *(sys.executable, "-m", self.worker_app[0]),
+            *(f"127.0.0.1:{self.app_port}", str(self.journal), *self.worker_app[1:]),
         ]
         self.app = self.closing.enter_context(running("app", command, self.directory))
         wait_until_http(self.app, self.health_url)
@@ -141,6 +144,7 @@ def stack(
     ttl_s: int = -1,
     relayed: bool = True,
     losing: bytes = b"",
+    worker_app: tuple[str, ...] = (WORKER_APP,),
 ) -> Iterator[Stack]:
     """Run a stack with its worker app.
 
@@ -149,6 +153,7 @@ def stack(
         profile: Of sidecar and scheduler.
         ttl_s: Of the component.
         relayed: Put the wiretap between app and sidecar.
+        worker_app: Its module, and arguments after address and journal.
         losing: The sidecar hears no reply to a write to Redis that contains these bytes.
     """
     directory.mkdir(exist_ok=True)
@@ -185,6 +190,7 @@ def stack(
             redis_service=redis_service,
             scheduler=scheduler,
             client=client,
+            worker_app=worker_app,
             lossy=lossy,
             stub=service_grpc.TaskHubSidecarServiceStub(channel),  # type: ignore[no-untyped-call]
         )

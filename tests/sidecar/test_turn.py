@@ -19,7 +19,11 @@ from sidecar.protos import (
 
 NOW_NS = 1_700_000_000_000_000_000
 RULES = turn.Rules(
-    app_id="lab", timer_origin_recorded=True, parent_execution_told=True, new_id=lambda: "fresh"
+    app_id="lab",
+    timer_origin_recorded=True,
+    parent_execution_told=True,
+    versions_kept=True,
+    new_id=lambda: "fresh",
 )
 
 
@@ -70,7 +74,6 @@ def test_what_a_turn_decides_is_in_the_history_and_to_be_carried_out() -> None:
     "action",
     [
         _action(1, createDetachedWorkflow={"instanceId": "d"}),
-        _action(1, workflowVersionNotAvailable={}),
         _action(1, scheduleTask={"name": "a"}, router={"sourceAppID": "lab", "targetAppID": "far"}),
     ],
 )
