@@ -1,0 +1,78 @@
+"""An app's newer release meets instances of the older one, and the other way round."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.sidecar.conftest import PROFILES
+from tests.sidecar.scenarios import finish, get, start
+from tests.sidecar.stack import EXAMPLES_APP, Stack, until
+
+pytestmark = pytest.mark.timeout(150)
+
+
+def release(stack: Stack, which: str) -> None:
+    """Put another release of the app in the place of the one that runs."""
+    stack.kill_app()
+    until(lambda: stack.metadata()["workflows"]["connectedWorkers"] == 0)
+    stack.worker_app = (EXAMPLES_APP, which)
+    stack.start_app()
+
+
+def go(stack: Stack, instance: str) -> str | None:
+    """Let an instance come to its end; return its output."""
+    stack.client.raise_workflow_event(instance, "go", data=1)
+    output: str | None = finish(stack, instance).serialized_output
+    return output
+
+
+def is_waiting(stack: Stack, *instances: str) -> None:
+    """Wait until the instances have nothing to do but wait for their event."""
+    for each in instances:
+        rows = 3 if each.startswith("versioned") else 6
+        until(lambda each=each, rows=rows: len(stack.keys(each)) >= rows + 2)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_instances_end_as_they_began(examples: Mapping[str, Stack], profile: str) -> None:
+    """From 1.17 on an instance keeps the version and the patches of the release it began under.
+
+    Before, Dapr keeps neither: all go on with the newest version, and without patches.
+    """
+    stack = examples[profile]
+    for workflow in ("patched", "versioned"):
+        start(stack, workflow, f"{workflow}-old")
+    is_waiting(stack, "patched-old", "versioned-old")
+    release(stack, "new")
+    for workflow in ("patched", "versioned"):
+        start(stack, workflow, f"{workflow}-new")
+    is_waiting(stack, "patched-new", "versioned-new")
+    kept = profile == "1.18.3"
+    instances = ("patched-old", "patched-new", "versioned-old", "versioned-new")
+    ended = [go(stack, each) for each in instances]
+    release(stack, "old")
+    assert ended == [
+        '"plain"',
+        '"patched"' if kept else '"plain"',
+        '"version 1"' if kept else '"version 2"',
+        '"version 2"',
+    ]
+
+
+@pytest.mark.parametrize("workflow", ["patched", "versioned"])
+def test_an_older_release_stalls_until_the_newer_one_is_back(
+    examples: Mapping[str, Stack], workflow: str
+) -> None:
+    """What the older release can't go on with is STALLED, loses nothing, and then ends well."""
+    stack, instance = examples["1.18.3"], f"{workflow}-stalled"
+    release(stack, "new")
+    start(stack, workflow, instance)
+    is_waiting(stack, instance)
+    release(stack, "old")
+    stack.client.raise_workflow_event(instance, "go", data=1)
+    until(lambda: get(stack, instance).runtime_status.name == "STALLED")
+    release(stack, "new")
+    ended = finish(stack, instance)
+    release(stack, "old")
+    assert ended.runtime_status.name == "COMPLETED"
+    assert ended.serialized_output in ('"patched"', '"version 2"')
