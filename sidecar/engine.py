@@ -90,10 +90,18 @@ class Engine:
         """Return how many instances are in memory."""
         return len(self._actors)
 
-    def forget(self) -> None:
-        """Lose all memory, as a sidecar does that no longer hosts the actors."""
+    def forget(self, instance_id: str | None = None) -> int:
+        """Lose the memory of an instance, or all, as a sidecar that no longer hosts the actors.
+
+        Return how many were in memory.
+        """
+        actors = [each for each in self._actors.values() if each.remembered is not None]
+        if instance_id is not None:
+            actors = [each for each in actors if each.instance_id == instance_id]
         for actor in self._actors.values():
-            actor.forget()
+            if instance_id in (None, actor.instance_id):
+                actor.forget()
+        return len(actors)
 
     async def sweep(self) -> None:
         """Let go of what has been idle for an hour; runs until cancelled."""

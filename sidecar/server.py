@@ -7,12 +7,15 @@ from typing import Protocol
 
 import grpc.aio
 import structlog
+from aiohttp import web
 
 from serving.http import http_site
 from serving.listener import listen, require_free
 from sidecar.calls import WorkflowCalls
 from sidecar.components import StateStore
 from sidecar.engine import Engine
+from sidecar.faults import Faults, FaultyRows, Parts, SchedulerLink, StoreFaults
+from sidecar.http import admin
 from sidecar.http.app import Served, http_app
 from sidecar.http.health import Probes
 from sidecar.jobs import Jobs
@@ -74,6 +77,8 @@ class Sidecar:
         self.profile = profile(settings.profile)
         self.names = AppNames(settings.app_id, settings.namespace)
         self.component = component
+        store_faults = StoreFaults()
+        rows = FaultyRows(rows, store_faults)
         self.store = WorkflowStore(rows, self.names, self.profile, component.ttl_s)
         self.channel = open_channel(settings.scheduler_address)
         self.workers = Workers(self._presence)
@@ -85,6 +90,8 @@ class Sidecar:
             self.names, self.profile, jobs, lambda: self.workers.connected > 0
         )
         self.watch = JobWatch(link, self.names, self.engine.handle)
+        self.scheduler_stream = SchedulerLink(self.watch.run)
+        self.faults = Faults(Parts(self.workers, store_faults, self.scheduler_stream, self.engine.forget))
 
     def served(self) -> Served:
         """Return what the HTTP routes are about."""
@@ -140,7 +147,7 @@ async def run(sidecar: Sidecar, stop: asyncio.Event) -> None:
         )
         async with (
             _grpc(sidecar),
-            http_site(http_app(sidecar.served()), listener, grace_s=_GRACE_S),
+            http_site(_http(sidecar), listener, grace_s=_GRACE_S),
             _background(sidecar),
         ):
             _LOG.info(
@@ -158,10 +165,16 @@ async def run(sidecar: Sidecar, stop: asyncio.Event) -> None:
         await sidecar.close()
 
 
+def _http(sidecar: Sidecar) -> web.Application:
+    app = http_app(sidecar.served())
+    app.add_routes(admin.routes(sidecar.faults))
+    return app
+
+
 @asynccontextmanager
 async def _background(sidecar: Sidecar) -> AsyncIterator[None]:
     loops: tuple[Coroutine[None, None, None], ...] = (
-        sidecar.watch.run(),
+        sidecar.scheduler_stream.run(),
         sidecar.engine.sweep(),
         sidecar.component.follow(),
     )

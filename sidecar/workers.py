@@ -3,36 +3,27 @@
 An answer to an activity is matched by instance and task, as Dapr does; it says nothing of which
 execution it answers. An answer to a turn is matched by instance, and by the turn's completion token
 where the app sends that back. An item whose worker goes away fails with ExecutionAbortedError.
+Streams can be dropped, kept out and held back on purpose, which is what sidecar.faults does.
 """
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import structlog
 
 from sidecar.errors import ExecutionAbortedError
 from sidecar.protos import service_pb2
+from sidecar.worker import Work, Worker
 
 _LOG = structlog.get_logger(scope="dapr.wfengine.backend.actors")
-_QUEUE_LENGTH = 1000
+_MOST_COUNTED = 10_000
 _TOKEN_BYTES = 8
 _Key = TypeVar("_Key", bound=Hashable)
 _Answer = TypeVar("_Answer")
-
-
-class Worker:
-    """One app worker's stream of work items."""
-
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[service_pb2.WorkItem | None] = asyncio.Queue(_QUEUE_LENGTH)
-        self.in_hand: dict[asyncio.Future[Any], Callable[[], None]] = {}
-
-    async def items(self) -> AsyncIterator[service_pb2.WorkItem]:
-        """Yield the items for this worker until it is disconnected."""
-        while (item := await self.queue.get()) is not None:
-            yield item
 
 
 class _Pending(Generic[_Key, _Answer]):
@@ -65,6 +56,35 @@ class _Pending(Generic[_Key, _Answer]):
         return False
 
 
+class _Executions:
+    """Counts the executions of each activity; forgets those that began longest ago."""
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[tuple[str, int, str], int] = OrderedDict()
+
+    def began(self, key: tuple[str, int, str]) -> int:
+        count = self._counts.pop(key, 0) + 1
+        self._counts[key] = count
+        if len(self._counts) > _MOST_COUNTED:
+            self._counts.popitem(last=False)
+        return count
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What is held back.
+
+    Attributes:
+        number: Of the one worker whose items are; None for all workers.
+        answers: The apps' answers are as well.
+        on_held: Called for each item and answer that is.
+    """
+
+    number: int | None
+    answers: bool
+    on_held: Callable[[], None]
+
+
 class Workers:
     """All streams of work items.
 
@@ -75,48 +95,65 @@ class Workers:
     def __init__(self, on_presence: Callable[[], None]) -> None:
         self._on_presence = on_presence
         self._workers: list[Worker] = []
+        self._outside: list[Worker] = []
         self._next = 0
+        self._streams = 0
         self._turns: _Pending[str, service_pb2.WorkflowResponse] = _Pending()
         self._tokens: dict[str, str] = {}
         self._activities: _Pending[tuple[str, int], service_pb2.ActivityResponse] = _Pending()
+        self._executions = _Executions()
         self._closing = False
+        self._admitting = True
+        self._hold: Hold | None = None
+        self._flows = asyncio.Event()
+        self._flows.set()
 
     @property
     def connected(self) -> int:
         """Return how many workers are connected."""
         return len(self._workers)
 
+    @property
+    def numbers(self) -> list[int]:
+        """Return the numbers of the connected workers' streams, oldest first."""
+        return [each.number for each in self._workers]
+
+    def in_flight(self) -> Iterator[Work]:
+        """Iterate over what the workers have in hand."""
+        for worker in self._workers:
+            yield from worker.in_hand.values()
+
     def connect(self) -> Worker:
         """Take in a worker; once the sidecar closes, its stream ends at once."""
-        worker = Worker()
+        self._streams += 1
+        worker = Worker(self._streams)
         if self._closing:
-            worker.queue.put_nowait(None)
-            return worker
-        self._workers.append(worker)
-        if len(self._workers) == 1:
-            self._on_presence()
+            worker.end()
+        elif self._admitting:
+            self._take_in(worker)
+        else:
+            self._outside.append(worker)
         return worker
 
     def disconnect(self, worker: Worker) -> None:
         """End a worker's stream; what it had in hand fails. A second time does nothing."""
+        if worker in self._outside:
+            self._outside.remove(worker)
+            worker.end()
         if worker not in self._workers:
             return
         self._workers.remove(worker)
-        for future, on_abort in list(worker.in_hand.items()):
-            if not future.done():
-                on_abort()
-                future.set_exception(ExecutionAbortedError())
-        # Frees those that wait for room in its queue.
-        while not worker.queue.empty():
-            worker.queue.get_nowait()
-        worker.queue.put_nowait(None)
+        for future, work in list(worker.in_hand.items()):
+            _abort(future, work)
+        worker.end()
         if not self._workers:
             self._on_presence()
 
     def close(self) -> None:
         """End all streams, and those that are still to come."""
         self._closing = True
-        for worker in list(self._workers):
+        self.release()
+        for worker in [*self._workers, *self._outside]:
             self.disconnect(worker)
 
     async def run_turn(self, request: service_pb2.WorkflowRequest) -> service_pb2.WorkflowResponse:
@@ -129,7 +166,7 @@ class Workers:
         item = service_pb2.WorkItem(workflowRequest=request, completionToken=token)
         future = self._turns.add(request.instanceId)
         try:
-            return await self._run(item, future, lambda: None)
+            return await self._run(item, future, Work(instance_id=request.instanceId))
         finally:
             self._turns.remove(request.instanceId, future)
             if self._tokens.get(request.instanceId) == token:
@@ -139,16 +176,18 @@ class Workers:
         self, request: service_pb2.ActivityRequest
     ) -> service_pb2.ActivityResponse:
         """Have a worker run an activity; raises like `run_turn`."""
-        instance_id = request.workflowInstance.instanceId
-        key = (instance_id, request.taskId)
+        key = (request.workflowInstance.instanceId, request.taskId)
         item = service_pb2.WorkItem(activityRequest=request)
         future = self._activities.add(key)
-
-        def log() -> None:
-            _LOG.warning(f"{instance_id}: aborting activity execution (::{request.taskId})")
-
+        work = Work(
+            instance_id=request.workflowInstance.instanceId,
+            task_id=request.taskId,
+            name=request.name,
+            execution_id=request.taskExecutionId,
+            execution=self._executions.began((*key, request.taskExecutionId)),
+        )
         try:
-            return await self._run(item, future, log)
+            return await self._run(item, future, work)
         finally:
             self._activities.remove(key, future)
 
@@ -168,19 +207,87 @@ class Workers:
         """Take an answer to an activity; false when none is waited for."""
         return self._activities.answer((response.instanceId, response.taskId), response)
 
+    async def answers_flow(self) -> None:
+        """Wait while answers are held back; to be called before an answer is matched."""
+        if self._hold is not None and self._hold.answers and not self._flows.is_set():
+            self._hold.on_held()
+            await self._flows.wait()
+
+    def drop(self, number: int | None) -> int:
+        """End the stream of one worker, or of all; return how many."""
+        dropped = [each for each in self._workers if number in (None, each.number)]
+        for each in dropped:
+            self.disconnect(each)
+        return len(dropped)
+
+    def keep_out(self) -> None:
+        """Keep out the streams that are opened from now on: they stay open, and get nothing."""
+        self._admitting = False
+
+    def admit(self) -> None:
+        """Take in the streams that were kept out, and those to come."""
+        self._admitting = True
+        outside, self._outside = self._outside, []
+        for each in outside:
+            self._take_in(each)
+
+    def hold(self, hold: Hold) -> None:
+        """Hold back items, and answers where it says so; takes the place of an earlier hold."""
+        self.release()
+        self._hold = hold
+        self._flows.clear()
+        for each in self._workers:
+            self._apply_hold(each)
+
+    def release(self) -> None:
+        """Let flow what was held back."""
+        self._hold = None
+        self._flows.set()
+        for each in self._workers:
+            each.release()
+
+    def abort(self, instance_id: str | None) -> int:
+        """Fail what the workers have in hand of one instance, or of all; return how much it was."""
+        found = [
+            (future, work)
+            for worker in self._workers
+            for future, work in worker.in_hand.items()
+            if instance_id in (None, work.instance_id) and not future.done()
+        ]
+        for future, work in found:
+            _abort(future, work)
+        return len(found)
+
+    def _take_in(self, worker: Worker) -> None:
+        self._workers.append(worker)
+        self._apply_hold(worker)
+        if len(self._workers) == 1:
+            self._on_presence()
+
+    def _apply_hold(self, worker: Worker) -> None:
+        if self._hold is not None and self._hold.number in (None, worker.number):
+            worker.hold()
+
     async def _run(
-        self,
-        item: service_pb2.WorkItem,
-        future: asyncio.Future[_Answer],
-        on_abort: Callable[[], None],
+        self, item: service_pb2.WorkItem, future: asyncio.Future[_Answer], work: Work
     ) -> _Answer:
         if not self._workers:
             raise ExecutionAbortedError
         self._next = (self._next + 1) % len(self._workers)
         worker = self._workers[self._next]
-        worker.in_hand[future] = on_abort
+        worker.in_hand[future] = work
+        if self._hold is not None and worker.is_held:
+            self._hold.on_held()
         try:
             await worker.queue.put(item)
             return await future
         finally:
             worker.in_hand.pop(future, None)
+
+
+def _abort(future: asyncio.Future[Any], work: Work) -> None:
+    if future.done():
+        return
+    if work.task_id is not None:
+        _LOG.warning(f"{work.instance_id}: aborting activity execution (::{work.task_id})")
+    future.set_exception(ExecutionAbortedError())

@@ -42,6 +42,7 @@ class WorkerCalls(service_grpc.TaskHubSidecarServiceServicer):
     ) -> pb.CompleteTaskResponse:
         """Take the answer to a turn."""
         nobody = f"unknown instance ID: {request.instanceId}"
+        await self._workers.answers_flow()
         await self._late.match(lambda: self._workers.turn_done(request), nobody, context)
         return pb.CompleteTaskResponse()
 
@@ -57,5 +58,6 @@ class WorkerCalls(service_grpc.TaskHubSidecarServiceServicer):
     ) -> pb.CompleteTaskResponse:
         """Take the result of an activity."""
         nobody = f"unknown instance ID/task ID combo: {request.instanceId}/{request.taskId}"
+        await self._workers.answers_flow()
         await self._late.match(lambda: self._workers.activity_done(request), nobody, context)
         return pb.CompleteTaskResponse()

@@ -6,7 +6,8 @@ import pytest
 
 from sidecar.errors import ExecutionAbortedError
 from sidecar.protos import service_pb2 as pb
-from sidecar.workers import Worker, Workers
+from sidecar.worker import Worker
+from sidecar.workers import Hold, Workers
 
 
 def _activity(instance: str, task_id: int) -> pb.ActivityRequest:
@@ -106,3 +107,112 @@ async def test_a_closed_sidecar_ends_each_stream() -> None:
     workers.close()
     assert [item async for item in before.items()] == []
     assert [item async for item in workers.connect().items()] == []
+
+
+async def test_a_held_stream_keeps_its_items_in_their_order() -> None:
+    """Nothing comes while it is held, all of it afterwards; what is held is counted."""
+    workers, held = _workers(), list[int]()
+    worker = workers.connect()
+    workers.hold(Hold(number=None, answers=False, on_held=lambda: held.append(1)))
+    running = [asyncio.create_task(workers.run_activity(_activity("a", n))) for n in range(3)]
+    items = worker.items()
+    first = asyncio.ensure_future(anext(items))
+    await asyncio.wait([first], timeout=0.05)
+    assert not first.done()
+    assert len(held) == 3
+    workers.release()
+    got = [await first, *[await anext(items) for _ in range(2)]]
+    assert [each.activityRequest.taskId for each in got] == [0, 1, 2]
+    workers.close()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+async def test_one_stream_alone_can_be_held() -> None:
+    """The other worker goes on, and so does one that connects later."""
+    workers = _workers()
+    first, second = workers.connect(), workers.connect()
+    workers.hold(Hold(number=first.number, answers=False, on_held=lambda: None))
+    assert (first.is_held, second.is_held, workers.connect().is_held) == (True, False, False)
+    workers.hold(Hold(number=None, answers=False, on_held=lambda: None))
+    assert (first.is_held, second.is_held, workers.connect().is_held) == (True, True, True)
+
+
+async def test_a_held_stream_can_still_be_ended() -> None:
+    """Its items fail, and it ends without one of them."""
+    workers = _workers()
+    worker = workers.connect()
+    workers.hold(Hold(number=None, answers=False, on_held=lambda: None))
+    running = asyncio.create_task(workers.run_activity(_activity("a", 1)))
+    items = worker.items()
+    first = asyncio.ensure_future(anext(items))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    workers.disconnect(worker)
+    with pytest.raises(ExecutionAbortedError):
+        await running
+    with pytest.raises(StopAsyncIteration):
+        await first
+
+
+async def test_held_answers_wait() -> None:
+    """They wait only where the hold says so, and until it is released."""
+    workers = _workers()
+    workers.hold(Hold(number=None, answers=False, on_held=lambda: None))
+    await asyncio.wait_for(workers.answers_flow(), 1)
+    workers.hold(Hold(number=None, answers=True, on_held=lambda: None))
+    waiting = asyncio.ensure_future(workers.answers_flow())
+    await asyncio.wait([waiting], timeout=0.05)
+    assert not waiting.done()
+    workers.release()
+    await asyncio.wait_for(waiting, 1)
+
+
+async def test_streams_that_are_kept_out_get_in_later() -> None:
+    """They count as connected, and are told as present, only once they are admitted."""
+    told: list[int] = []
+    workers = Workers(lambda: told.append(workers.connected))
+    workers.keep_out()
+    kept, gone = workers.connect(), workers.connect()
+    workers.disconnect(gone)
+    assert (workers.connected, told) == (0, [])
+    workers.admit()
+    assert (workers.numbers, told) == ([kept.number], [1])
+
+
+async def test_dropping_one_stream_leaves_the_others() -> None:
+    """The number tells which; an unknown one drops none."""
+    workers = _workers()
+    first, second = workers.connect(), workers.connect()
+    assert workers.drop(99) == 0
+    assert workers.drop(first.number) == 1
+    assert workers.numbers == [second.number]
+    assert workers.drop(None) == 1
+
+
+async def test_what_is_in_flight_can_be_given_up_for_one_instance() -> None:
+    """Its work fails, the others' goes on."""
+    workers = _workers()
+    workers.connect()
+    given_up, kept = (
+        asyncio.create_task(workers.run_activity(_activity(each, 1))) for each in "ab"
+    )
+    await asyncio.sleep(0)
+    assert workers.abort("a") == 1
+    with pytest.raises(ExecutionAbortedError):
+        await given_up
+    assert [each.instance_id for each in workers.in_flight()] == ["b"]
+    assert workers.activity_done(pb.ActivityResponse(instanceId="b", taskId=1))
+    await kept
+
+
+async def test_executions_of_an_activity_are_counted() -> None:
+    """From one, each task by itself."""
+    workers = _workers()
+    workers.connect()
+    for task_id, execution in ((1, 1), (1, 2), (2, 1)):
+        running = asyncio.create_task(workers.run_activity(_activity("a", task_id)))
+        await asyncio.sleep(0)
+        (work,) = workers.in_flight()
+        assert (work.task_id, work.execution) == (task_id, execution)
+        workers.activity_done(pb.ActivityResponse(instanceId="a", taskId=task_id))
+        await running
