@@ -13,6 +13,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from sidecar import events
 from sidecar.errors import ExecutionAbortedError, InstanceNotFoundError, SidecarError
 from sidecar.jobs import Jobs, carried_activity
+from sidecar.metrics import FAILED, Execution, Metrics
 from sidecar.names import ACTIVITY_JOB, activity_instance
 from sidecar.profiles import Profile
 from sidecar.protos import HistoryEvent, service_pb2
@@ -33,6 +34,7 @@ class Activities:
         workers: Run the activities.
         jobs: Keep a result that can't be delivered at the moment, on newer versions.
         deliver: Hands a result to a workflow (instance, event, generation).
+        metrics: Count the executions.
         clock_ns: Nanoseconds since the epoch.
     """
 
@@ -44,6 +46,7 @@ class Activities:
         workers: Workers,
         jobs: Jobs,
         deliver: Deliver,
+        metrics: Metrics,
         clock_ns: Callable[[], int],
     ) -> None:
         self._app_id = app_id
@@ -51,6 +54,7 @@ class Activities:
         self._workers = workers
         self._jobs = jobs
         self._deliver = deliver
+        self._metrics = metrics
         self._clock_ns = clock_ns
         self._running: dict[str, asyncio.Event] = {}
 
@@ -61,7 +65,9 @@ class Activities:
             await running.wait()
         ended = self._running[actor_id] = asyncio.Event()
         try:
-            await self._execute(actor_id, carried_activity(data))
+            scheduled = carried_activity(data)
+            with self._metrics.activity(scheduled.taskScheduled.name) as execution:
+                await self._execute(actor_id, scheduled, execution)
         except SidecarError as error:
             return self._failed(actor_id, error)
         else:
@@ -70,20 +76,23 @@ class Activities:
             del self._running[actor_id]
             ended.set()
 
-    async def _execute(self, actor_id: str, scheduled: HistoryEvent) -> None:
+    async def _execute(self, actor_id: str, scheduled: HistoryEvent, execution: Execution) -> None:
         instance_id = activity_instance(actor_id)
         response = await self._workers.run_activity(_request(instance_id, scheduled))
+        execution.answered(failed=response.HasField("failureDetails"))
         result = events.activity_result(scheduled, response, self._clock_ns(), self._app_id)
         generation = int(actor_id.rpartition("::")[2])
         try:
             await self._deliver(instance_id, result, generation)
         except InstanceNotFoundError as error:
             self._lost(actor_id, instance_id, error)
+            execution.status = FAILED
         except SidecarError:
             if self._profile.result_reminder != "activity-result":
                 raise
             # The result outlives this job in a reminder of the workflow, tried again each second.
             await self._jobs.wake(instance_id, self._profile.result_reminder, carried=result)
+            execution.status = None
 
     def _lost(self, actor_id: str, instance_id: str, error: InstanceNotFoundError) -> None:
         if self._profile.lost_instance_result_is_retried:

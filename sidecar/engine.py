@@ -21,6 +21,7 @@ from sidecar.errors import (
 )
 from sidecar.instance import Instance, completion
 from sidecar.jobs import AT_ONCE, Jobs, due_at
+from sidecar.metrics import Metrics, counted
 from sidecar.names import AppNames
 from sidecar.profiles import Profile
 from sidecar.protos import HistoryEvent, service_pb2
@@ -45,6 +46,7 @@ class Engine:
         store: Keeps the state.
         jobs: Keeps the reminders.
         workers: Run turns and activities.
+        metrics: Count what happens.
     """
 
     def __init__(
@@ -54,8 +56,11 @@ class Engine:
         store: WorkflowStore,
         jobs: Jobs,
         workers: Workers,
+        *,
+        metrics: Metrics,
     ) -> None:
         self._names = names
+        self.metrics = metrics
         self._profile = profile
         self._store = store
         self._jobs = jobs
@@ -74,6 +79,7 @@ class Engine:
             jobs=jobs,
             workers=workers,
             waiters=self._waiters,
+            metrics=metrics,
             clock_ns=time.time_ns,
         )
         self._activities = Activities(
@@ -82,6 +88,7 @@ class Engine:
             workers=workers,
             jobs=jobs,
             deliver=self._deliver,
+            metrics=metrics,
             clock_ns=time.time_ns,
         )
 
@@ -112,6 +119,7 @@ class Engine:
                 if not actor.visits and actor.last_visit_s < oldest:
                     del self._actors[instance_id]
 
+    @counted("create_workflow")
     async def start(self, request: service_pb2.CreateInstanceRequest) -> None:
         """Create an instance; InstanceActiveError when its id is in use."""
         body: dict[str, object] = {
@@ -136,6 +144,7 @@ class Engine:
         async with self._visit(request.instanceId) as actor:
             await actor.create(started, due)
 
+    @counted("add_event")
     async def add_event(self, instance_id: str, **kind: Any) -> None:
         """Give an instance an event from a client; InstanceNotFoundError when there is none."""
         async with self._visit(instance_id) as actor:
@@ -160,6 +169,7 @@ class Engine:
                 state = await waiter.next()
             return state
 
+    @counted("purge_workflow")
     async def purge(self, instance_id: str, *, recursive: bool, force: bool) -> int:
         """Delete an instance that has ended, its children first; return how many were deleted.
 

@@ -15,11 +15,12 @@ from sidecar.calls import WorkflowCalls
 from sidecar.components import StateStore
 from sidecar.engine import Engine
 from sidecar.faults import Faults, FaultyRows, Parts, SchedulerLink, StoreFaults
-from sidecar.http import admin
+from sidecar.http import admin, metrics
 from sidecar.http.app import Served, http_app
 from sidecar.http.health import Probes
 from sidecar.jobs import Jobs
 from sidecar.link import Link, open_channel
+from sidecar.metrics import Metrics
 from sidecar.names import AppNames
 from sidecar.profiles import profile
 from sidecar.protos import service_grpc
@@ -84,14 +85,19 @@ class Sidecar:
         self.workers = Workers(self._presence)
         link = Link(self.channel)
         jobs = Jobs(link, self.names, self.profile)
-        self.engine = Engine(self.names, self.profile, self.store, jobs, self.workers)
+        self.metrics = Metrics(self.names, self.profile)
+        self.engine = Engine(
+            self.names, self.profile, self.store, jobs, self.workers, metrics=self.metrics
+        )
         self.calls = WorkflowCalls(self.engine, self.store)
         self.reminders = Reminders(
             self.names, self.profile, jobs, lambda: self.workers.connected > 0
         )
-        self.watch = JobWatch(link, self.names, self.engine.handle)
+        self.watch = JobWatch(link, self.names, self.metrics.counting(self.engine.handle))
         self.scheduler_stream = SchedulerLink(self.watch.run)
-        self.faults = Faults(Parts(self.workers, store_faults, self.scheduler_stream, self.engine.forget))
+        self.faults = Faults(
+            Parts(self.workers, store_faults, self.scheduler_stream, self.engine.forget)
+        )
 
     def served(self) -> Served:
         """Return what the HTTP routes are about."""
@@ -168,6 +174,7 @@ async def run(sidecar: Sidecar, stop: asyncio.Event) -> None:
 def _http(sidecar: Sidecar) -> web.Application:
     app = http_app(sidecar.served())
     app.add_routes(admin.routes(sidecar.faults))
+    app.add_routes(metrics.routes(sidecar.metrics.text))
     return app
 
 

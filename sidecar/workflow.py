@@ -24,6 +24,7 @@ from sidecar.errors import (
 )
 from sidecar.instance import Instance, begun, completion, start
 from sidecar.jobs import Jobs, carried_event, carried_timer
+from sidecar.metrics import Metrics
 from sidecar.names import EVENT_JOB, START_JOB, TIMER_JOB
 from sidecar.profiles import Profile
 from sidecar.protos import HistoryEvent
@@ -46,6 +47,7 @@ class Surroundings:
     jobs: Jobs
     workers: Workers
     waiters: Waiters
+    metrics: Metrics
     clock_ns: Callable[[], int]
 
 
@@ -161,13 +163,15 @@ class WorkflowActor:
             if state.inbox:
                 self._log_completed()
             return
-        outcomes = await self._take(state)
-        if outcomes[-1].is_stalled:
-            await self._stall(before, outcomes)
-        for outcome in outcomes:
-            await self._carry_out(outcome)
-        after = outcomes[-1].state
-        await self._saving(self._around.store.save_turn(self.instance_id, before, after), after)
+        with self._around.metrics.turn(state):
+            outcomes = await self._take(state)
+            if outcomes[-1].is_stalled:
+                await self._stall(before, outcomes)
+            for outcome in outcomes:
+                await self._carry_out(outcome)
+            after = outcomes[-1].state
+            await self._saving(self._around.store.save_turn(self.instance_id, before, after), after)
+        self._around.metrics.turn_saved(after)
         self._around.waiters.publish(self.instance_id, after)
 
     async def purge(self, *, force: bool) -> None:

@@ -91,6 +91,8 @@ class Profile:
             Dapr's source, components-contrib 1.16 and 1.18, not recorded).
         purge_skips_missing_child: A recursive purge passes over a child without state (1.18.3) or
             stops there and spares the parent (1.16.x). Read in the source, not recorded.
+        terminated_counted_apart: In the metrics a terminated workflow is `terminated` (1.18.3) or
+            `failed` (1.16.x, 1.17). Read in the source, not recorded.
     """
 
     name: str
@@ -127,6 +129,7 @@ class Profile:
     child_noun: Literal["sub-orchestration", "child workflow"]
     redis_tls_verified: bool
     purge_skips_missing_child: bool
+    terminated_counted_apart: bool
 
     @property
     def label(self) -> str:

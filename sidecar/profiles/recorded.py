@@ -42,6 +42,7 @@ V1_16_1 = Profile(
     child_noun="sub-orchestration",
     redis_tls_verified=False,
     purge_skips_missing_child=False,
+    terminated_counted_apart=False,
 )
 
 # Recorded for the loss scenarios alone; in all else it is taken to be like 1.16.1.
@@ -87,4 +88,5 @@ V1_18_3 = Profile(
     child_noun="child workflow",
     redis_tls_verified=True,
     purge_skips_missing_child=True,
+    terminated_counted_apart=True,
 )
