@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Protocol, TypeVar, cast
 
-from scheduler_api.proto import scheduler_pb2
 from sidecar.errors import SidecarError, StoreError
 from sidecar.exposition import Counter, Histogram, text
 from sidecar.instance import Instance, completion, start
@@ -22,6 +21,7 @@ from sidecar.protos import (
     ORCHESTRATION_STATUS_TERMINATED,
     HistoryEvent,
 )
+from sidecar.watch import DueJob, Handler
 
 BOUNDS_MS = (
     *(1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50, 65, 80, 100, 130, 160, 200, 250, 300),
@@ -30,7 +30,6 @@ BOUNDS_MS = (
 SUCCESS, FAILED, RECOVERABLE, TERMINATED = "success", "failed", "recoverable", "terminated"
 _NS_PER_MS = 1_000_000
 _Method = TypeVar("_Method", bound=Callable[..., Awaitable[Any]])
-Handle = Callable[[scheduler_pb2.WatchJobsResponse], Awaitable[bool]]
 
 
 @dataclass(slots=True)
@@ -108,12 +107,12 @@ class Metrics:
             )
         )
 
-    def counting(self, handle: Handle) -> Handle:
+    def counting(self, handle: Handler) -> Handler:
         """Return a handler of due jobs that counts them as fired reminders."""
 
-        async def count(job: scheduler_pb2.WatchJobsResponse) -> bool:
+        async def count(job: DueJob) -> bool:
             success = await handle(job)
-            self._reminders.count(job.metadata.target.actor.type, "true" if success else "false")
+            self._reminders.count(job.actor_type, "true" if success else "false")
             return success
 
         return count

@@ -9,7 +9,8 @@ from sidecar import events
 from sidecar.errors import ExecutionAbortedError
 from sidecar.instance import Instance
 from sidecar.protos import HistoryEvent, service_pb2
-from sidecar.workers import Worker, Workers
+from sidecar.worker import Worker
+from sidecar.workers import Workers
 
 NOW_NS = 10**18
 
@@ -62,7 +63,8 @@ def test_an_id_that_asked_for_something_else_has_been_asked_for() -> None:
 @pytest.mark.parametrize("kind", ["executionStarted", "eventRaised", "executionTerminated"])
 def test_what_answers_nothing_is_never_early(kind: str) -> None:
     """Starts, events and steering need no question."""
-    assert not Instance(history=(STARTED,)).never_asked(_event(**{kind: {}}))
+    body: dict[str, Any] = {kind: {}}
+    assert not Instance(history=(STARTED,)).never_asked(_event(**body))
 
 
 async def test_a_late_answer_to_a_turn_is_not_taken_for_the_next_ones() -> None:

@@ -47,7 +47,7 @@ def test_they_say_that_nobody_recorded_them(lost: Mapping[str, Stack], profile: 
 
 
 def test_1_15_runs_away_whatever_is_lost(lost: Mapping[str, Stack]) -> None:
-    """A workflow with one missing row is as lost as one without any; both are executed on and on."""
+    """A workflow without one row is as lost as one without any: both are executed on and on."""
     for instance in ("gone", "cut"):
         until(lambda instance=instance: len(lost["1.15"].executions(instance)) > 3)  # type: ignore[misc]
 
