@@ -16,6 +16,7 @@ from sidecar.protos import service_pb2
 _THREADS = 128
 # A call without a deadline has one beyond any clock.
 _LONGEST_S = 3600.0
+_LOOK_S = 0.05
 _SERVICE = service_pb2.DESCRIPTOR.services_by_name["TaskHubSidecarService"]
 _TYPES = {
     f"/{_SERVICE.full_name}/{name}": (
@@ -62,6 +63,9 @@ class Wiretap(grpc.GenericRpcHandler):
     def __init__(self, sidecar_address: str) -> None:
         self.messages: list[Message] = []
         self._lock = threading.Lock()
+        self._streams = 0
+        self._open = threading.Event()
+        self._open.set()
         self._channel = grpc.insecure_channel(sidecar_address, options=_RECONNECT)
         self._server = grpc.server(ThreadPoolExecutor(_THREADS), handlers=[self])
         self.port = self._server.add_insecure_port("127.0.0.1:0")
@@ -71,6 +75,18 @@ class Wiretap(grpc.GenericRpcHandler):
         """End the relay."""
         self._server.stop(0).wait()
         self._channel.close()
+
+    def streams(self) -> int:
+        """Return how many streams of work are open between apps and the sidecar."""
+        return self._streams
+
+    def hold(self) -> None:
+        """Keep back each stream of work that is opened from here on, as a slow app would."""
+        self._open.clear()
+
+    def release(self) -> None:
+        """Let streams of work through again."""
+        self._open.set()
 
     def of(self, instance: str) -> list[Message]:
         """Return the messages about an instance, answers to its calls included."""
@@ -120,16 +136,25 @@ class Wiretap(grpc.GenericRpcHandler):
         call: Any = self._channel.unary_stream(method)
 
         def relay(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+            while context.is_active() and not self._open.wait(_LOOK_S):
+                pass
             items = call(request)
             context.add_callback(lambda: _cancel(items))
+            self._count(1)
             try:
                 for item in items:
                     self._note("sidecar->app", "GetWorkItems", service_pb2.WorkItem, item)
                     yield item
             except grpc.RpcError as error:
                 context.abort(error.code(), error.details() or "")
+            finally:
+                self._count(-1)
 
         return relay
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._streams += change
 
     def _note(self, direction: str, method: str, kind: Any, data: bytes) -> Message:
         body = (

@@ -1,6 +1,7 @@
 """A worker process: the workflows that were recorded on real Dapr, on the real SDK.
 
-Run with the sidecar's address and a file; each execution of the activity is a JSON line there.
+Run with the sidecar's address, a file and a number of threads; each execution of the activity is a
+JSON line in the file.
 """
 
 import json
@@ -24,7 +25,6 @@ from dapr.ext.workflow import (
 )
 
 Steps = Generator[Any, Any, Any]
-_THREADS = 64
 _FAN_WIDTH = 5
 _LAST_GENERATION = 2
 _LOOK_S = 0.05
@@ -159,7 +159,7 @@ WORKFLOWS = (
 def main() -> None:
     """Work until SIGTERM."""
     host, port = sys.argv[1].split(":")
-    runtime = WorkflowRuntime(host=host, port=port, maximum_thread_pool_workers=_THREADS)
+    runtime = WorkflowRuntime(host=host, port=port, maximum_thread_pool_workers=int(sys.argv[3]))
     for workflow in WORKFLOWS:
         runtime.register_workflow(workflow)
     runtime.register_activity(act)

@@ -36,14 +36,16 @@ class Service:
         self.process.kill()
         self.process.wait(10)
 
-    def stop(self) -> None:
-        """SIGTERM; SIGKILL when it has not ended after ten seconds."""
+    def stop(self, patience_s: float = 10) -> bool:
+        """SIGTERM; SIGKILL when it has not ended after `patience_s`, which returns False."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(patience_s)
             except subprocess.TimeoutExpired:
                 self.kill()
+                return False
+        return True
 
 
 @contextmanager

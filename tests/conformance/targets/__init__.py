@@ -1,0 +1,1 @@
+"""Where the sidecars under test come from: an address, or the embedded stack."""

@@ -1,0 +1,88 @@
+"""The embedded sidecar: stacks of our own with all handles, several at once."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Semaphore
+
+from tests.conformance.bench import Bench
+from tests.conformance.declared import Declared
+from tests.conformance.needs import Need
+from tests.conformance.playing import not_playable, play
+from tests.conformance.result import Result, Verdict
+from tests.conformance.scenarios import Scenario
+from tests.sidecar.stack import stack
+
+HANDLES = frozenset(Need)
+# Of one version; a stack is four processes, and most of a scenario is waiting.
+_BENCHES = 4
+# A stack takes a second or two of CPU to come up.
+_STARTING = Semaphore(2)
+
+
+def run(
+    directory: Path, version: str, scenarios: Sequence[Scenario], known: Sequence[Declared]
+) -> list[Result]:
+    """Play scenarios on the embedded sidecar with the profile of a version."""
+    left_out = {
+        each.name: result for each in scenarios if (result := not_playable(each, version, HANDLES))
+    }
+    playable = [each for each in scenarios if each.name not in left_out]
+    waiting: SimpleQueue[list[Scenario]] = SimpleQueue()
+    quiet = [each for each in playable if not each.alone]
+    batches = [quiet, *([each] for each in playable if each.alone)] if quiet else [
+        [each] for each in playable
+    ]
+    for each in batches:
+        waiting.put(each)
+
+    def work(number: int) -> list[Result]:
+        return _work(directory / f"{version}-{number}", version, waiting, known)
+
+    with ThreadPoolExecutor(_BENCHES) as pool:
+        found = [one for each in pool.map(work, range(min(_BENCHES, len(batches)))) for one in each]
+    by_name = left_out | {each.scenario: each for each in found}
+    return [by_name[each.name] for each in scenarios]
+
+
+def _work(
+    directory: Path, version: str, waiting: "SimpleQueue[list[Scenario]]", known: Sequence[Declared]
+) -> list[Result]:
+    """Play what waits, on one bench after the other as they are used up."""
+    results: list[Result] = []
+    lives = 0
+    while not waiting.empty():
+        with _bench(directory.with_name(f"{directory.name}-{lives}"), version) as bench:
+            results += _play_on(bench, waiting, known)
+        lives += 1
+    return results
+
+
+def _play_on(
+    bench: Bench, waiting: "SimpleQueue[list[Scenario]]", known: Sequence[Declared]
+) -> list[Result]:
+    results: list[Result] = []
+    while True:
+        try:
+            batch = waiting.get_nowait()
+        except Empty:
+            return results
+        with ThreadPoolExecutor(len(batch)) as pool:
+            results += pool.map(lambda each: play(bench, each, known, external=False), batch)
+        if any(each.spoils for each in batch) or any(
+            each.verdict is Verdict.FAILED for each in results
+        ):
+            return results
+
+
+@contextmanager
+def _bench(directory: Path, version: str) -> Iterator[Bench]:
+    with _STARTING:
+        made = stack(directory, version)
+        bench = made.__enter__()
+    try:
+        yield bench
+    finally:
+        made.__exit__(None, None, None)
