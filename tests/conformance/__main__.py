@@ -2,21 +2,66 @@
 
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.conformance import declared
-from tests.conformance.scenarios import SCENARIOS, by_name
-from tests.conformance.table import print_table
-from tests.conformance.targets import embedded
+from tests.conformance.errors import ConformanceError
+from tests.conformance.options import Options, parse
+from tests.conformance.result import Result
+from tests.conformance.scenarios import SCENARIOS, Scenario, by_name
+from tests.conformance.table import as_json, as_markdown, print_table
+from tests.conformance.targets import embedded, external
+
+COULD_NOT_RUN = 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the driver and return its exit code."""
+    try:
+        options = parse(arguments)
+        if options.list:
+            _print_list()
+            return 0
+        scenarios = [by_name(each) for each in options.scenarios]
+        with tempfile.TemporaryDirectory(prefix="conformance-") as directory:
+            results, runtimes = run(Path(directory), options, scenarios)
+    except (ConformanceError, ValueError) as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return COULD_NOT_RUN
+    print_table(results, runtimes)
+    if options.json:
+        options.json.write_text(as_json(results, runtimes))
+    if options.markdown:
+        options.markdown.write_text(as_markdown(results, runtimes))
+    return 0 if all(each.is_fine for each in results) else 1
+
+
+def run(
+    directory: Path, options: Options, scenarios: Sequence[Scenario]
+) -> tuple[list[Result], Mapping[str, str]]:
+    """Play scenarios; return the results, and by version which runtime answered."""
+    known = declared.read()
+    if options.grpc is not None:
+        return external.run(directory, options, scenarios, known)
+    with ThreadPoolExecutor(len(options.versions)) as pool:
+        played = list(
+            pool.map(
+                lambda each: embedded.run(directory, each, scenarios, known), options.versions
+            )
+        )
+    results = [one for each, _ in played for one in each]
+    return results, {
+        version: runtime for version, (_, runtime) in zip(options.versions, played, strict=True)
+    }
+
+
+def _print_list() -> None:
+    for each in SCENARIOS:
+        needs = f"; needs {', '.join(sorted(each.needs))}" if each.needs else ""
+        print(f"{each.name}: recorded on {', '.join(each.versions())}{needs}")  # noqa: T201
+
 
 if __name__ == "__main__":
-    args = sys.argv[1:]
-    names = [a for a in args if not a[0].isdigit()]
-    versions = [a for a in args if a[0].isdigit()] or ["1.16.1", "1.16.2", "1.18.3"]
-    chosen = [by_name(n) for n in names] or list(SCENARIOS)
-    d = Path(tempfile.mkdtemp(prefix="conf"))
-    known = declared.read()
-    with ThreadPoolExecutor(3) as pool:
-        res = [r for rs in pool.map(lambda v: embedded.run(d, v, chosen, known), versions) for r in rs]
-    print_table(res, {v: f"embedded (profile {v})" for v in versions})
+    sys.exit(main(sys.argv[1:]))

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import grpc
 import httpx
@@ -134,6 +135,13 @@ class Bench:
         """Return the executions of an instance's activities, oldest first."""
         wanted = (instance, event)
         return [each for each in self.journaled() if (each["instance"], each["event"]) == wanted]
+
+    def order(self, instance: str, **orders: Any) -> None:
+        """Tell the activities of an instance what to do at their end; nothing ends all orders."""
+        path = self.directory / f"orders-{quote(instance, safe='')[:100]}.json"
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(orders))
+        draft.replace(path)
 
     @property
     def actor_type(self) -> str:

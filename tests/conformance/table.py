@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from tests.conformance.compare.facet import parts
 from tests.conformance.result import Result
 
 _SHORT = 400
+_PARTS = 5
 
 
 def print_table(results: Sequence[Result], runtimes: Mapping[str, str]) -> None:
@@ -22,8 +24,9 @@ def print_table(results: Sequence[Result], runtimes: Mapping[str, str]) -> None:
     for each in results:
         for one in each.undeclared:
             console.print(f"\n{each.scenario} {each.version}: {one.facet}", markup=False)
-            console.print(f"  recorded: {_short(one.recorded)}", markup=False, highlight=False)
-            console.print(f"  seen:     {_short(one.seen)}", markup=False, highlight=False)
+            for path, real, ours in parts(one.recorded, one.seen)[:_PARTS]:
+                told = f"  at {path or 'all'}\n    recorded: {_short(real)}\n    seen:     {_short(ours)}"
+                console.print(told, markup=False, highlight=False)
 
 
 def as_json(results: Sequence[Result], runtimes: Mapping[str, str]) -> str:

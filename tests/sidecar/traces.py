@@ -10,7 +10,7 @@ from tests.sidecar.wiretap import Message
 
 _FOLDER = Path(__file__).parents[1] / "data" / "dapr-traces"
 _TIME = re.compile(r"^(?!0001-|9999-)\d{4}-\d\d-\d\dT")
-_JOB = re.compile(r"(start-?)[\w-]{8}(?=\")")
+_JOB = re.compile(r"((?:start|new-event|activity-result|timer-\d+)-?)[\w-]{8}(?=[\" ])")
 _IDS = {"executionId", "taskExecutionId"}
 
 

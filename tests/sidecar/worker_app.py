@@ -10,11 +10,14 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from collections.abc import Generator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 from dapr.ext.workflow import (
     DaprWorkflowContext,
     RetryPolicy,
@@ -23,6 +26,8 @@ from dapr.ext.workflow import (
     when_all,
     when_any,
 )
+
+from scheduler_api import SchedulerClient
 
 Steps = Generator[Any, Any, Any]
 _FAN_WIDTH = 5
@@ -46,10 +51,35 @@ def _record(event: str, ctx: Any, run: int) -> None:
         out.write(json.dumps(line) + "\n")
 
 
+class NonRetryableError(Exception):
+    """The SDK knows what may not be retried by this name alone."""
+
+
+def _orders(instance: str) -> dict[str, Any]:
+    path = _journal.parent / f"orders-{quote(instance, safe='')[:100]}.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def _obey(instance: str) -> None:
+    """Wait while it says `hold`; delete the own reminder or job; raise what it says."""
+    while (orders := _orders(instance)).get("hold"):
+        time.sleep(_LOOK_S)
+    if "delete_url" in orders:
+        httpx.delete(orders["delete_url"], timeout=5)
+    if "scheduler" in orders:
+        with closing(SchedulerClient(orders["scheduler"])) as scheduler:
+            scheduler.delete_instance_jobs(orders["app_id"], instance, orders["namespace"])
+    if orders.get("raise") == NonRetryableError.__name__:
+        raise NonRetryableError("ordered")
+    if "raise" in orders:
+        raise ValueError("ordered")
+
+
 def act(ctx: WorkflowActivityContext, asked: dict[str, Any] | None) -> dict[str, Any]:
     """Sleep `sleep` (`later` from the second run on), fail the first `fail` runs, return `i`.
 
-    It does not end while the file `hold` exists.
+    It does not end while the file `hold` exists, and obeys the orders for its instance.
     """
     asked = asked or {}
     with _lock:
@@ -60,6 +90,7 @@ def act(ctx: WorkflowActivityContext, asked: dict[str, Any] | None) -> dict[str,
     time.sleep(asked.get("later", asked.get("sleep", 0)) if run > 1 else asked.get("sleep", 0))
     while "hold" in asked and Path(asked["hold"]).exists():
         time.sleep(_LOOK_S)
+    _obey(ctx.workflow_id)
     if run <= asked.get("fail", 0):
         _record("fail", ctx, run)
         raise ValueError(f"boom {run}")

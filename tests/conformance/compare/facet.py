@@ -1,7 +1,8 @@
 """One thing that is compared: read from both exchanges by the same function."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from tests.conformance.exchange import Exchange
@@ -52,3 +53,22 @@ def _agree(real: Any, ours: Any, tolerance: float) -> bool:
     if tolerance and real is not None and ours is not None:
         return bool(abs(real - ours) <= tolerance)
     return bool(real == ours)
+
+
+def parts(real: Any, ours: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    """Return where two values differ, as deep inside as possible: path, recorded, seen."""
+    if isinstance(real, dict) and isinstance(ours, dict):
+        names = [*real, *(each for each in ours if each not in real)]
+        return _inside([(f"{path}.{name}", real.get(name), ours.get(name)) for name in names])
+    if isinstance(real, Sequence) and isinstance(ours, Sequence) and _are_alike(real, ours):
+        pairs = zip_longest(real, ours)
+        return _inside([(f"{path}[{n}]", one, other) for n, (one, other) in enumerate(pairs)])
+    return [(path, real, ours)]
+
+
+def _are_alike(real: Sequence[Any], ours: Sequence[Any]) -> bool:
+    return not isinstance(real, str) and not isinstance(ours, str)
+
+
+def _inside(pairs: Iterable[tuple[str, Any, Any]]) -> list[tuple[str, Any, Any]]:
+    return [found for path, one, other in pairs if one != other for found in parts(one, other, path)]

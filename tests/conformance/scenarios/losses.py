@@ -30,12 +30,14 @@ def outage(bench: Bench, instance: str, damage: Callable[[], object]) -> float:
     """
     until(lambda: bench.executions(instance))
     began = time.time()
+    bench.order(instance, hold=True)
     bench.tap.hold()
     bench.kill_sidecar()
     damage()
     time.sleep(1.0)
     restarted_at = time.time()
     bench.start_sidecar()
+    bench.order(instance)
     until(lambda: bench.executions(instance, "end"))
     time.sleep(max(0.0, began + _LAG_S - time.time()))
     bench.tap.release()
@@ -44,10 +46,9 @@ def outage(bench: Bench, instance: str, damage: Callable[[], object]) -> float:
 
 
 def observe(bench: Bench, instance: str, least: int) -> None:
-    """Wait for so many executions more, or until none has begun for some seconds."""
-    known = len(bench.executions(instance))
-    until(lambda: len(bench.executions(instance)) > known, _FIRST_WITHIN_S, f"{instance} again")
-    while len(bench.executions(instance)) < known + least:
+    """Wait for so many executions after the first, or until none has begun for some seconds."""
+    until(lambda: len(bench.executions(instance)) > 1, _FIRST_WITHIN_S, f"{instance} again")
+    while len(bench.executions(instance)) <= least:
         running = len(bench.executions(instance)) > len(bench.executions(instance, "end"))
         last = bench.executions(instance)[-1]["at"]
         if not running and time.time() - last > _QUIET_S:

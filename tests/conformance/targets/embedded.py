@@ -24,12 +24,17 @@ _STARTING = Semaphore(2)
 
 def run(
     directory: Path, version: str, scenarios: Sequence[Scenario], known: Sequence[Declared]
-) -> list[Result]:
-    """Play scenarios on the embedded sidecar with the profile of a version."""
+) -> tuple[list[Result], str]:
+    """Play scenarios on the embedded sidecar with the profile of a version.
+
+    Returns:
+        The results, and which runtime answered, in its own words.
+    """
     left_out = {
         each.name: result for each in scenarios if (result := not_playable(each, version, HANDLES))
     }
     playable = [each for each in scenarios if each.name not in left_out]
+    runtimes: set[str] = set()
     waiting: SimpleQueue[list[Scenario]] = SimpleQueue()
     quiet = [each for each in playable if not each.alone]
     batches = [quiet, *([each] for each in playable if each.alone)] if quiet else [
@@ -39,22 +44,27 @@ def run(
         waiting.put(each)
 
     def work(number: int) -> list[Result]:
-        return _work(directory / f"{version}-{number}", version, waiting, known)
+        return _work(directory / f"{version}-{number}", version, waiting, known, runtimes)
 
     with ThreadPoolExecutor(_BENCHES) as pool:
         found = [one for each in pool.map(work, range(min(_BENCHES, len(batches)))) for one in each]
     by_name = left_out | {each.scenario: each for each in found}
-    return [by_name[each.name] for each in scenarios]
+    return [by_name[each.name] for each in scenarios], ", ".join(sorted(runtimes)) or "nobody"
 
 
 def _work(
-    directory: Path, version: str, waiting: "SimpleQueue[list[Scenario]]", known: Sequence[Declared]
+    directory: Path,
+    version: str,
+    waiting: "SimpleQueue[list[Scenario]]",
+    known: Sequence[Declared],
+    runtimes: set[str],
 ) -> list[Result]:
     """Play what waits, on one bench after the other as they are used up."""
     results: list[Result] = []
     lives = 0
     while not waiting.empty():
         with _bench(directory.with_name(f"{directory.name}-{lives}"), version) as bench:
+            runtimes.add(bench.metadata()["runtimeVersion"])
             results += _play_on(bench, waiting, known)
         lives += 1
     return results
