@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         scenarios = [by_name(each) for each in options.scenarios]
         with tempfile.TemporaryDirectory(prefix="conformance-") as directory:
-            results, runtimes = run(Path(directory), options, scenarios)
+            results, runtimes = run(options.keep or Path(directory), options, scenarios)
     except (ConformanceError, ValueError) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return COULD_NOT_RUN

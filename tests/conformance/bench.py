@@ -16,6 +16,8 @@ import httpx
 import redis
 from dapr.ext.workflow import DaprWorkflowClient
 
+from google.protobuf.empty_pb2 import Empty
+
 from scheduler_api import SchedulerClient
 from sidecar.protos import service_grpc
 from tests.conformance.errors import StageError
@@ -108,6 +110,10 @@ class Bench:
         """SIGKILL the worker app."""
         assert self.app is not None
         self.app.kill()
+
+    def reachable(self) -> None:
+        """Wait until calls pass through the relay again, after the sidecar was away."""
+        self.stub.Hello(Empty(), timeout=_CONNECTED_WITHIN_S, wait_for_ready=True)
 
     def connected(self) -> None:
         """Wait until an app's stream of work has been opened at the sidecar, where it is relayed."""

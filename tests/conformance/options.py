@@ -44,6 +44,7 @@ class Options:
         versions: To compare with.
         scenarios: Names, in the order of the table.
         commands: Shell commands by handle.
+        keep: Folder for logs and journals; None is one that goes with the run.
         scale: Play the rows of the runaway at scale instead.
     """
 
@@ -57,6 +58,7 @@ class Options:
     sidecar_log: Path | None
     app_id: str
     namespace: str
+    keep: Path | None
     json: Path | None
     markdown: Path | None
     list: bool
@@ -92,6 +94,7 @@ def parse(arguments: Sequence[str]) -> Options:
         sidecar_log=given.sidecar_log,
         app_id=given.app_id,
         namespace=given.namespace,
+        keep=given.keep,
         json=given.json,
         markdown=given.markdown,
         list=given.list,
@@ -122,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--start-sidecar", metavar="CMD", help="starts it in the background, and returns")
     add("--restart-scheduler", metavar="CMD", help="restarts the scheduler on its stored jobs")
     add("--set-ttl", metavar="CMD", help="sets ttlInSeconds to {ttl_s}, -1 for none, and restarts")
+    add("--keep", type=Path, metavar="DIR", help="existing folder where logs and journals stay")
     add("--json", type=Path, metavar="FILE", help="write all results, differences in full")
     add("--markdown", type=Path, metavar="FILE", help="write the table as Markdown")
     add("--scale", action="store_true", help="play the runaway at scale instead; takes minutes")
@@ -165,6 +169,8 @@ def _disagreeing(given: argparse.Namespace, commands: dict[Need, str]) -> list[s
         problems.append(f"{Need.TTL} {commands[Need.TTL]!r}: has no {{ttl_s}} where the TTL goes")
     if (Need.KILL in commands or Need.STOP in commands) and Need.START not in commands:
         problems.append(f"{Need.START}: is needed too, or a killed sidecar would not come back")
+    if given.keep is not None and not given.keep.is_dir():
+        problems.append(f"--keep {given.keep}: no such folder")
     if given.sidecar_log is not None and not given.sidecar_log.exists():
         problems.append(f"{Need.LOG} {given.sidecar_log}: no such file")
     return problems

@@ -16,7 +16,7 @@ from tests.conformance.scenarios.calls import finish, get, returned, start, trie
 from tests.conformance.scenarios.scenario import Played, Scenario
 
 LONG_ID = "x" * 300
-_SHORT_S = 1.0
+_SHORT_S = 2.0
 _GOOD = ("a b", "a||b", "a.b_c-d")
 _DOUBTFUL = ("a/b", "é-ü", "a?b=c#d", LONG_ID)
 _RAW = (

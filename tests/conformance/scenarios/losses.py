@@ -37,6 +37,7 @@ def outage(bench: Bench, instance: str, damage: Callable[[], object]) -> float:
     time.sleep(1.0)
     restarted_at = time.time()
     bench.start_sidecar()
+    bench.reachable()
     bench.order(instance)
     until(lambda: bench.executions(instance, "end"))
     time.sleep(max(0.0, began + _LAG_S - time.time()))
@@ -49,9 +50,8 @@ def observe(bench: Bench, instance: str, least: int) -> None:
     """Wait for so many executions after the first, or until none has begun for some seconds."""
     until(lambda: len(bench.executions(instance)) > 1, _FIRST_WITHIN_S, f"{instance} again")
     while len(bench.executions(instance)) <= least:
-        running = len(bench.executions(instance)) > len(bench.executions(instance, "end"))
-        last = bench.executions(instance)[-1]["at"]
-        if not running and time.time() - last > _QUIET_S:
+        began, ended = bench.executions(instance), bench.executions(instance, "end")
+        if len(began) == len(ended) and time.time() - ended[-1]["at"] > _QUIET_S:
             return
         time.sleep(0.05)
 

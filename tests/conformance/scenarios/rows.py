@@ -22,6 +22,7 @@ _MOMENTS = ("running", "event raised", "completed", "purged", "waiting")
 _TTL_S = 4
 _LOOK_S = 0.5
 _SETTLED_S = 0.3
+_TURN_S = 0.1
 
 
 def redis_keys(bench: Bench) -> Played:
@@ -52,10 +53,10 @@ def ttl_live_sidecar(bench: Bench) -> Played:
     try:
         start(bench, "seq", "ttl-live", {"steps": 2, "sleep": 8})
         while len(bench.executions("ttl-live")) < 2:  # noqa: PLR2004  # until the second begins
-            looked.append(bench.keys("ttl-live"))
+            looked.append(settled(bench, "ttl-live"))
             get(bench, "ttl-live")
             time.sleep(_LOOK_S)
-        looked.append(bench.keys("ttl-live"))
+        looked.append(settled(bench, "ttl-live"))
         get(bench, "ttl-live")
         until(lambda: len(bench.executions("ttl-live", "end")) > 1)
         time.sleep(_LOOK_S)
@@ -63,6 +64,18 @@ def ttl_live_sidecar(bench: Bench) -> Played:
     finally:
         bench.set_ttl(-1)
     return Played(notes={"rows": looked})
+
+
+def settled(bench: Bench, instance: str) -> list[str]:
+    """Return the names of an instance's rows, as they are between two turns."""
+    while (found := bench.keys(instance)) != _again(bench, instance):
+        pass
+    return found
+
+
+def _again(bench: Bench, instance: str) -> list[str]:
+    time.sleep(_TURN_S)
+    return bench.keys(instance)
 
 
 def rows(bench: Bench, instance: str) -> dict[str, Any]:
