@@ -1,0 +1,1 @@
+"""`sidecar.testing`, as the tests of a user see it."""
