@@ -69,3 +69,16 @@ def answers(each: HistoryEvent) -> tuple[str, int] | None:
     if kind == "timerFired":
         return ("timer", each.timerFired.timerId)
     return ("start", 0) if kind == "executionStarted" else None
+
+
+def of_other_execution(scheduled: HistoryEvent, result: HistoryEvent) -> bool:
+    """Tell whether `result` is of an activity, but not of the one that `scheduled` is about.
+
+    The execution id tells; it is the same in all attempts of an activity. Apps may send none.
+    """
+    kind = result.WhichOneof("eventType")
+    if kind not in ("taskCompleted", "taskFailed") or not scheduled.HasField("taskScheduled"):
+        return False
+    expected = scheduled.taskScheduled.taskExecutionId
+    told = str(getattr(result, kind).taskExecutionId)
+    return bool(expected and told and expected != told)

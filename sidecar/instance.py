@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from sidecar.events import answers
+from sidecar.events import answers, of_other_execution
 from sidecar.protos import (
     ORCHESTRATION_STATUS_PENDING,
     ORCHESTRATION_STATUS_RUNNING,
@@ -43,15 +43,17 @@ class Instance:
     def never_asked(self, new: HistoryEvent) -> bool:
         """Tell whether `new` answers a task or timer that no saved turn has asked for.
 
-        The turn that asked was not saved, so it is taken again and asks again. A history that has
-        lost its beginning may have lost the question too, and is given the benefit of the doubt.
+        The turn that asked was not saved, so it is taken again; with further news it may ask for
+        something else under the same id. A history that has lost its beginning may have lost the
+        question too, and is given the benefit of the doubt.
         """
         answer = answers(new)
         if answer is None or new.HasField("executionStarted"):
             return False
         if start((*self.history, *self.inbox)) is None:
             return False
-        return all(each.eventId != answer[1] for each in reversed(self.history))
+        asked = (each for each in reversed(self.history) if each.eventId == answer[1])
+        return all(of_other_execution(each, new) for each in asked)
 
     def knows(self, new: HistoryEvent) -> bool:
         """Tell whether `new` answers a task or timer that has been answered before."""

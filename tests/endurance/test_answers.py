@@ -15,7 +15,7 @@ from sidecar.workers import Workers
 NOW_NS = 10**18
 
 
-def _event(event_id: int = events.NO_ID, **kind: Any) -> HistoryEvent:
+def _event(event_id: Any = events.NO_ID, **kind: Any) -> HistoryEvent:
     return events.event(NOW_NS, event_id=event_id, **kind)
 
 
@@ -58,6 +58,18 @@ def test_an_id_that_asked_for_something_else_has_been_asked_for() -> None:
     question, _ = ANSWERS["timer"]
     _, answer = ANSWERS["task"]
     assert not Instance(history=(STARTED, question)).never_asked(answer)
+
+
+def test_a_result_of_another_execution_under_the_same_id_was_not_asked_for() -> None:
+    """The turn that asked for it was not saved, and asked for another one when taken again."""
+    asked = _event(2, taskScheduled={"name": "act", "taskExecutionId": "second"})
+    state = Instance(history=(STARTED, asked))
+    for kind in ("taskCompleted", "taskFailed"):
+        told = {
+            of: _event(**{kind: {"taskScheduledId": 2, "taskExecutionId": of}})
+            for of in ("first", "second", "")
+        }
+        assert [of for of, each in told.items() if state.never_asked(each)] == ["first"]
 
 
 @pytest.mark.parametrize("kind", ["executionStarted", "eventRaised", "executionTerminated"])
