@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -10,6 +11,7 @@ import redis
 from sidecar.protos import BackendWorkflowStateMetadata, HistoryEvent
 
 _PREFIX = "lab||dapr.internal.default.lab.workflow||"
+_READ = Path(__file__).with_name("read_rows.lua").read_text(encoding="utf-8")
 _ASKS = {
     "taskScheduled": "task",
     "timerCreated": "timer",
@@ -51,11 +53,8 @@ def instances(client: redis.Redis, prefix: str = "") -> list[str]:
 
 def read(client: redis.Redis, instance: str) -> Rows:
     """Return the rows of an instance, and where they do not agree."""
-    keys: Any = client.keys(f"{_PREFIX}{instance}||*")
-    names = sorted(each.decode().rpartition("||")[2] for each in keys)
-    found: dict[str, Any] = {
-        each: client.hget(f"{_PREFIX}{instance}||{each}", "data") for each in names
-    }
+    rows: Any = client.eval(_READ, 0, f"{_PREFIX}{instance}||*")
+    found = {key.decode().rpartition("||")[2]: data for key, data in sorted(rows)}
     history = _events(found, "history-")
     inbox = _events(found, "inbox-")
     faults = [*_lengths(found, len(history), len(inbox)), *_answers(history)]
