@@ -25,8 +25,8 @@ from tests.conformance.needs import Need
 from tests.sidecar.wiretap import Wiretap
 from tests.support.services import Service, running
 
-WORKER_APP = Path(__file__).parents[1] / "sidecar" / "worker_app.py"
-THREADS = 64
+# As a module: the folder of a script would be searched for the standard library's `http`.
+WORKER_APP = "tests.sidecar.worker_app"
 _LOOK_S = 0.02
 # The SDK waits up to 15 s between two attempts to reach a sidecar that was away.
 _CONNECTED_WITHIN_S = 40.0
@@ -54,7 +54,7 @@ class Bench:
         redis: Of the state store; only to be used with `Need.REDIS`.
         scheduler_address: Only to be used with `Need.SCHEDULER`.
         handles: What can be done to it.
-        threads: Of the worker app.
+        worker_app: Its module, and arguments after address and journal.
     """
 
     directory: Path
@@ -69,7 +69,7 @@ class Bench:
     handles: frozenset[Need]
     app_id: str = "lab"
     namespace: str = "default"
-    threads: int = THREADS
+    worker_app: tuple[str, ...] = (WORKER_APP,)
     app: Service | None = None
     closing: ExitStack = field(default_factory=ExitStack)
 
@@ -100,8 +100,8 @@ class Bench:
     def start_app(self) -> None:
         """Start a worker app, and wait until the sidecar has it."""
         command = [
-            *(sys.executable, str(WORKER_APP), f"127.0.0.1:{self.app_port}"),
-            *(str(self.journal), str(self.threads)),
+            *(sys.executable, "-m", self.worker_app[0]),
+            *(f"127.0.0.1:{self.app_port}", str(self.journal), *self.worker_app[1:]),
         ]
         self.app = self.closing.enter_context(running("app", command, self.directory))
         self.connected()

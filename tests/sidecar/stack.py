@@ -10,15 +10,16 @@ from typing import Any
 
 import redis
 
-from tests.conformance.bench import THREADS, Bench, until, wired
+from tests.conformance.bench import WORKER_APP, Bench, until, wired
 from tests.conformance.needs import Need
 from tests.sidecar.lossy import Lossy
 from tests.support.components import write_component
 from tests.support.ports import free_port
 from tests.support.services import Service, python_service, redis_server, running, wait_until_http
 
-__all__ = ["APP_ID", "Stack", "stack", "until"]
+__all__ = ["APP_ID", "EXAMPLES_APP", "WORKER_APP", "Stack", "stack", "until"]
 APP_ID = "lab"
+EXAMPLES_APP = "tests.sidecar.examples_app"
 
 
 @dataclass(kw_only=True)
@@ -91,7 +92,7 @@ def stack(
     ttl_s: int = -1,
     relayed: bool = True,
     losing: bytes = b"",
-    threads: int = THREADS,
+    worker_app: tuple[str, ...] = (WORKER_APP,),
 ) -> Iterator[Stack]:
     """Run a stack with its worker app.
 
@@ -101,7 +102,7 @@ def stack(
         ttl_s: Of the component.
         relayed: Put the wiretap between app and sidecar.
         losing: The sidecar hears no reply to a write to Redis that contains these bytes.
-        threads: Of the worker app.
+        worker_app: Its module, and arguments after address and journal.
     """
     directory.mkdir(exist_ok=True)
     (directory / "scheduler").mkdir(mode=0o700)
@@ -131,7 +132,7 @@ def stack(
             scheduler_address=f"127.0.0.1:{scheduler_port}",
             handles=frozenset(Need),
             app_id=APP_ID,
-            threads=threads,
+            worker_app=worker_app,
             redis_service=redis_service,
             scheduler=scheduler,
             lossy=lossy,

@@ -1,7 +1,7 @@
 """A worker process: the workflows that were recorded on real Dapr, on the real SDK.
 
-Run with the sidecar's address, a file and a number of threads; each execution of the activity is a
-JSON line in the file.
+Run with the sidecar's address and a file; each execution of the activity is a JSON line there. A
+third argument is the number of threads.
 """
 
 import json
@@ -35,7 +35,9 @@ _LAST_GENERATION = 2
 _LOOK_S = 0.05
 _lock = threading.Lock()
 _runs: Counter[str] = Counter()
+_WITH_THREADS = 3
 _journal = Path(sys.argv[2])
+_threads = int(sys.argv[3]) if len(sys.argv) > _WITH_THREADS else 64
 
 
 def _record(event: str, ctx: Any, run: int) -> None:
@@ -190,7 +192,7 @@ WORKFLOWS = (
 def main() -> None:
     """Work until SIGTERM."""
     host, port = sys.argv[1].split(":")
-    runtime = WorkflowRuntime(host=host, port=port, maximum_thread_pool_workers=int(sys.argv[3]))
+    runtime = WorkflowRuntime(host=host, port=port, maximum_thread_pool_workers=_threads)
     for workflow in WORKFLOWS:
         runtime.register_workflow(workflow)
     runtime.register_activity(act)

@@ -13,6 +13,7 @@ CALLS = (
     *("StartInstance", "GetInstance", "RaiseEvent", "TerminateInstance", "SuspendInstance"),
     *("ResumeInstance", "PurgeInstances"),
 )
+_TOKEN = "completionToken"
 _WAIT = "WaitForInstanceCompletion"
 # What a relay says of a sidecar that is away is not the sidecar's.
 _AWAY = ("UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED")
@@ -36,10 +37,21 @@ def turns(instance: str) -> Facet:
 
 def decisions(instance: str) -> Facet:
     """Compare what the app decides in those turns: its actions, by what it was told."""
-    return Facet(
-        f"decisions of {instance}",
-        lambda each: _asked(_about(each, instance), "CompleteOrchestratorTask"),
-    )
+
+    def decided(exchange: Exchange) -> list[Any]:
+        asked = _asked(_about(exchange, instance), "CompleteOrchestratorTask")
+        return [{name: each[name] for name in each if name != _TOKEN} for each in asked]
+
+    return Facet(f"decisions of {instance}", decided)
+
+
+def tokens(instance: str) -> Facet:
+    """Compare whether answers to work items name them by a token of the sidecar's."""
+
+    def named(exchange: Exchange) -> bool:
+        return any(_TOKEN in each.body for each in _about(exchange, instance))
+
+    return Facet(f"completion tokens of {instance}", named)
 
 
 def activities(instance: str) -> Facet:

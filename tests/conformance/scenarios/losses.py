@@ -15,6 +15,7 @@ from tests.conformance.scenarios.scenario import Played, Scenario
 _SLOW_THEN_QUICK = {"sleep": 2, "later": 0.2}
 # An SDK that has lost its sidecar needs seconds to come back; recorded were 3.9 s after the start.
 _LAG_S = 5.4
+_INTO_S = 0.5
 _QUIET_S = 3.0
 _FIRST_WITHIN_S = 40.0
 _TTL_S = 2
@@ -30,6 +31,7 @@ def outage(bench: Bench, instance: str, damage: Callable[[], object]) -> float:
     """
     until(lambda: bench.executions(instance))
     began = time.time()
+    time.sleep(_INTO_S)
     bench.order(instance, hold=True)
     bench.tap.hold()
     bench.kill_sidecar()
@@ -72,6 +74,7 @@ def _expire(bench: Bench, instance: str, asked: object, least: int) -> Played:
     try:
         start(bench, "seq", instance, asked)
         until(lambda: bench.executions(instance))
+        time.sleep(_INTO_S)
         bench.kill_sidecar()
         until(lambda: bench.executions(instance, "end") and not bench.keys(instance))
         # The longer the outage, the longer the burst; recorded were 15 s and a slow reconnect.

@@ -10,6 +10,7 @@ from tests.conformance.compare.messages import (
     outcome,
     results_once,
     steady,
+    tokens,
 )
 from tests.conformance.compare.timers import timer
 from tests.conformance.scenarios.calls import finish, get, start, tried
@@ -76,7 +77,12 @@ def event(bench: Bench) -> None:
 
 
 SCENARIOS = (
-    Scenario(name="happy", play=happy, facets=steady("happy-1"), instances=("happy-1",)),
+    Scenario(
+        name="happy",
+        play=happy,
+        facets=(*steady("happy-1"), tokens("happy-1")),
+        instances=("happy-1",),
+    ),
     Scenario(
         name="retry",
         play=retry,
