@@ -47,9 +47,7 @@ def run(
         return external.run(directory, options, scenarios, known)
     with ThreadPoolExecutor(len(options.versions)) as pool:
         played = list(
-            pool.map(
-                lambda each: embedded.run(directory, each, scenarios, known), options.versions
-            )
+            pool.map(lambda each: embedded.run(directory, each, scenarios, known), options.versions)
         )
     results = [one for each, _ in played for one in each]
     return results, {

@@ -15,7 +15,6 @@ import grpc
 import httpx
 import redis
 from dapr.ext.workflow import DaprWorkflowClient
-
 from google.protobuf.empty_pb2 import Empty
 
 from scheduler_api import SchedulerClient
@@ -116,7 +115,7 @@ class Bench:
         self.stub.Hello(Empty(), timeout=_CONNECTED_WITHIN_S, wait_for_ready=True)
 
     def connected(self) -> None:
-        """Wait until an app's stream of work has been opened at the sidecar, where it is relayed."""
+        """Wait until an app has its stream of work from the sidecar, where it is relayed."""
         if self.app_port != self.tap.port:
             return
         until(self.tap.streams, _CONNECTED_WITHIN_S, "a worker app connected to the sidecar")

@@ -85,7 +85,9 @@ def _noted(notes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _executions(lines: Iterable[Mapping[str, Any]]) -> list[Execution]:
     return [
-        Execution(each["t"], each["instance"], each["task"], each["event"].removeprefix("activity-"))
+        Execution(
+            each["t"], each["instance"], each["task"], each["event"].removeprefix("activity-")
+        )
         for each in lines
         if each["event"] in ("activity-start", "activity-end")
     ]
@@ -99,7 +101,9 @@ def _counted(lines: Iterable[tuple[str, int]]) -> Counter[str]:
     return counted
 
 
-def seen(bench: Bench, since: float, restarted_at: float | None, notes: Mapping[str, Any]) -> Exchange:
+def seen(
+    bench: Bench, since: float, restarted_at: float | None, notes: Mapping[str, Any]
+) -> Exchange:
     """Return what has passed on a bench since a time (seconds of the wall clock)."""
     known = [each for each in bench.journaled() if each["at"] >= since]
     logged = None

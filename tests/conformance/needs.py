@@ -1,4 +1,4 @@
-"""What a scenario may do to the system under test, by the option that gives the driver the means."""
+"""What a scenario may do to the system under test, by the option that gives the means."""
 
 from enum import StrEnum
 

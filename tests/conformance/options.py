@@ -110,9 +110,13 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--grpc", metavar="HOST:PORT", help="the sidecar's gRPC; without it the embedded one is run")
+    add(
+        "--grpc", metavar="HOST:PORT", help="the sidecar's gRPC; without it the embedded one is run"
+    )
     add("--http", metavar="HOST:PORT", help="its HTTP: metadata, reminders")
-    add("--profile", action="append", metavar="VERSION", help="of Dapr, to compare with; repeatable")
+    add(
+        "--profile", action="append", metavar="VERSION", help="of Dapr, to compare with; repeatable"
+    )
     add("--scenario", action="append", metavar="NAME", help="play this one only; repeatable")
     add("--list", action="store_true", help="list scenarios, versions and needs, and end")
     add("--app-id", default="lab", help="default: lab, as recorded")
@@ -164,7 +168,9 @@ def _disagreeing(given: argparse.Namespace, commands: dict[Need, str]) -> list[s
             if getattr(given, _attribute(each))
         ]
     elif len(given.profile or ()) != 1:
-        problems.append("--grpc: say with one --profile which version that sidecar is compared with")
+        problems.append(
+            "--grpc: say with one --profile which version that sidecar is compared with"
+        )
     if Need.TTL in commands and "{ttl_s}" not in commands[Need.TTL]:
         problems.append(f"{Need.TTL} {commands[Need.TTL]!r}: has no {{ttl_s}} where the TTL goes")
     if (Need.KILL in commands or Need.STOP in commands) and Need.START not in commands:

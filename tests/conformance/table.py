@@ -25,7 +25,8 @@ def print_table(results: Sequence[Result], runtimes: Mapping[str, str]) -> None:
         for one in each.undeclared:
             console.print(f"\n{each.scenario} {each.version}: {one.facet}", markup=False)
             for path, real, ours in parts(one.recorded, one.seen)[:_PARTS]:
-                told = f"  at {path or 'all'}\n    recorded: {_short(real)}\n    seen:     {_short(ours)}"
+                where = f"  at {path or 'all'}"
+                told = f"{where}\n    recorded: {_short(real)}\n    seen:     {_short(ours)}"
                 console.print(told, markup=False, highlight=False)
 
 
@@ -60,7 +61,9 @@ def as_markdown(results: Sequence[Result], runtimes: Mapping[str, str]) -> str:
         "| *answered by* | " + " | ".join(runtimes[each] for each in versions) + " |",
     ]
     for name, cells in _rows(results, versions):
-        lines.append("| " + " | ".join([name, *(each.replace("|", "\\|") for each in cells)]) + " |")
+        lines.append(
+            "| " + " | ".join([name, *(each.replace("|", "\\|") for each in cells)]) + " |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from contextlib import closing
 from collections.abc import Generator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any

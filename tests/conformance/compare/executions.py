@@ -101,9 +101,7 @@ def repeated(exchange: Exchange, instance: str) -> list[float]:
 
 
 def _of(exchange: Exchange, instance: str, event: str) -> list[Execution]:
-    return [
-        one for one in exchange.executions if (one.instance, one.event) == (instance, event)
-    ]
+    return [one for one in exchange.executions if (one.instance, one.event) == (instance, event)]
 
 
 def _gaps(times: Sequence[float]) -> list[float]:

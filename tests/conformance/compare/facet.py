@@ -71,4 +71,6 @@ def _are_alike(real: Sequence[Any], ours: Sequence[Any]) -> bool:
 
 
 def _inside(pairs: Iterable[tuple[str, Any, Any]]) -> list[tuple[str, Any, Any]]:
-    return [found for path, one, other in pairs if one != other for found in parts(one, other, path)]
+    return [
+        found for path, one, other in pairs if one != other for found in parts(one, other, path)
+    ]

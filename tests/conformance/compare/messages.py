@@ -13,7 +13,7 @@ CALLS = (
     *("StartInstance", "GetInstance", "RaiseEvent", "TerminateInstance", "SuspendInstance"),
     *("ResumeInstance", "PurgeInstances"),
 )
-_TOKEN = "completionToken"
+_NAME = "completionToken"
 _WAIT = "WaitForInstanceCompletion"
 # What a relay says of a sidecar that is away is not the sidecar's.
 _AWAY = ("UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED")
@@ -40,7 +40,7 @@ def decisions(instance: str) -> Facet:
 
     def decided(exchange: Exchange) -> list[Any]:
         asked = _asked(_about(exchange, instance), "CompleteOrchestratorTask")
-        return [{name: each[name] for name in each if name != _TOKEN} for each in asked]
+        return [{name: each[name] for name in each if name != _NAME} for each in asked]
 
     return Facet(f"decisions of {instance}", decided)
 
@@ -49,7 +49,7 @@ def tokens(instance: str) -> Facet:
     """Compare whether answers to work items name them by a token of the sidecar's."""
 
     def named(exchange: Exchange) -> bool:
-        return any(_TOKEN in each.body for each in _about(exchange, instance))
+        return any(_NAME in each.body for each in _about(exchange, instance))
 
     return Facet(f"completion tokens of {instance}", named)
 
@@ -92,7 +92,9 @@ def answers(instance: str, *calls: str) -> Facet:
     """Compare what the sidecar answers to calls of clients, codes and texts included."""
     wanted = calls or CALLS
     named = f"answers to {', '.join(calls)}" if calls else "answers to calls"
-    return Facet(f"{named} about {instance or 'no id'}", lambda each: _answers(each, instance, wanted))
+    return Facet(
+        f"{named} about {instance or 'no id'}", lambda each: _answers(each, instance, wanted)
+    )
 
 
 def changes(instance: str, call: str) -> Facet:

@@ -35,7 +35,9 @@ def _fired(exchange: Exchange, instance: str) -> tuple[float, float] | None:
         if "timerFired" in news:
             began = next(one.at for one in about if one.method == "StartInstance")
             started = next(
-                _moment(one["timestamp"]) for one in request["pastEvents"] if "executionStarted" in one
+                _moment(one["timestamp"])
+                for one in request["pastEvents"]
+                if "executionStarted" in one
             )
             due = _moment(news["timerFired"]["fireAt"])
             return (due - started) - (each.at - began), due % 1

@@ -52,7 +52,7 @@ def ttl_live_sidecar(bench: Bench) -> Played:
     looked: list[list[str]] = []
     try:
         start(bench, "seq", "ttl-live", {"steps": 2, "sleep": 8})
-        while len(bench.executions("ttl-live")) < 2:  # noqa: PLR2004  # until the second begins
+        while len(bench.executions("ttl-live")) < 2:  # until the second begins
             looked.append(settled(bench, "ttl-live"))
             get(bench, "ttl-live")
             time.sleep(_LOOK_S)

@@ -54,4 +54,6 @@ class Scenario:
 
     def real(self, version: str) -> Exchange:
         """Return what real Dapr did."""
-        return self.tables[version] if self.tables else recorded(version, self.recording or self.name)
+        return (
+            self.tables[version] if self.tables else recorded(version, self.recording or self.name)
+        )

@@ -16,7 +16,7 @@ from tests.conformance.compare.timers import timer
 from tests.conformance.scenarios.calls import finish, get, start, tried
 from tests.conformance.scenarios.scenario import Scenario
 
-# Between these fractions of a second a time that is cut to the second tells itself from one on time.
+# Between these fractions of a second a time cut to the second can be told from one on time.
 _FRACTIONS = (0.3, 0.6)
 
 

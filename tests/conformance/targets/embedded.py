@@ -37,9 +37,11 @@ def run(
     runtimes: set[str] = set()
     waiting: SimpleQueue[list[Scenario]] = SimpleQueue()
     quiet = [each for each in playable if not each.alone]
-    batches = [quiet, *([each] for each in playable if each.alone)] if quiet else [
-        [each] for each in playable
-    ]
+    batches = (
+        [quiet, *([each] for each in playable if each.alone)]
+        if quiet
+        else [[each] for each in playable]
+    )
     for each in batches:
         waiting.put(each)
 

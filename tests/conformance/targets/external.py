@@ -175,9 +175,7 @@ def _reach(option: str, address: Address, timeout_s: float) -> None:
         try:
             if option in ("--grpc", "--scheduler"):
                 with grpc.insecure_channel(str(address)) as channel:
-                    grpc.channel_ready_future(channel).result(
-                        max(0.1, deadline - time.monotonic())
-                    )
+                    grpc.channel_ready_future(channel).result(max(0.1, deadline - time.monotonic()))
                 return
             with socket.create_connection((address.host, address.port), timeout=1):
                 return
