@@ -227,7 +227,7 @@ def running_sidecar(
     """Run a sidecar on free ports until the block ends, its state in memory.
 
     Args:
-        profile: The version of Dapr that it behaves like: 1.16.1, 1.16.2 or 1.18.3.
+        profile: The version of Dapr that it behaves like, one of `sidecar.profiles.PROFILES`.
         app_id: Of the app under test.
         namespace: Of the app.
         ttl_s: Seconds after which state that is not written again expires; None for never.

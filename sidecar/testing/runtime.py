@@ -1,4 +1,4 @@
-"""The SDK's worker, made fit for tests: it can be shut down while activities run, and leaves nothing.
+"""The SDK's worker, made fit for tests: it may be shut down while activities run.
 
 The SDK closes its channel first, and then waits for activities, whose answers go to that channel;
 in grpcio 1.85 a call on a closed channel ends the process with a segmentation fault.
@@ -16,7 +16,7 @@ _LONGEST_WAIT_S = 1.0
 
 
 class Gate(grpc.UnaryUnaryClientInterceptor):
-    """Lets calls pass until it is closed; then each fails as the SDK expects of a closed channel."""
+    """Lets calls pass until it is closed; then each fails as on a closed channel."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -62,7 +62,7 @@ class SafeRuntime(WorkflowRuntime):
         self._close_loop()
 
     def _close_loop(self) -> None:
-        """Close the worker's event loop, which the SDK leaves to the garbage collector to warn of."""
+        """Close the worker's event loop; the SDK leaves it to be warned of."""
         found: Any = self
         for name in ("_WorkflowRuntime__worker", "_async_worker_manager", "_queue_event_loop"):
             found = getattr(found, name, None)

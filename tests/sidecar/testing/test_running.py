@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -91,7 +90,8 @@ async def test_a_workflow_runs_for_both_clients_of_the_sdk(
             *(also.wait_for_workflow_completion(each, timeout_in_seconds=ENDED_S) for each in ids)
         )
         assert {each.serialized_output for each in ends if each} == {"1"}
-        await also._DaprWorkflowClient__obj.aclose()  # type: ignore[attr-defined]  # no other way
+        # The SDK has no other way.
+        await vars(also)["_DaprWorkflowClient__obj"].aclose()
 
 
 def test_what_was_done_before_a_crash_is_not_done_again(
@@ -170,7 +170,7 @@ def test_an_app_that_does_not_come_is_named(dapr: RunningSidecar) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"profile": "1.0"}, "no profile '1.0'; the known ones are 1.16.1"),
+        ({"profile": "1.0"}, "no profile '1.0'; the known ones are"),
         ({"ttl_s": 0}, "ttl_s must be 1 or more"),
         ({"app_id": ""}, "must not be empty"),
     ],
@@ -203,10 +203,18 @@ def test_when_the_host_dies_its_children_do_too() -> None:
 
 def test_a_block_that_fails_leaves_nothing() -> None:
     """Neither processes nor files."""
-    with pytest.raises(ZeroDivisionError), running_sidecar() as dapr:
-        family = _family(dapr)
-        1 / 0  # noqa: B018 - it is to fail
-    assert not dapr.log_path.parent.exists()
+    made: list[RunningSidecar] = []
+    family: list[psutil.Process] = []
+
+    def fail() -> None:
+        with running_sidecar() as dapr:
+            made.append(dapr)
+            family.extend(_family(dapr))
+            raise LookupError
+
+    _raised(fail, LookupError)
+    assert not made[0].log_path.parent.exists()
+    assert family
     assert [each for each in family if each.is_running()] == []
 
 
