@@ -5,6 +5,7 @@ sidecar is back in milliseconds, while scheduler and state live on. Whatever bec
 its end of the pipe closes, and with this process go its children.
 """
 
+import gc
 import json
 import os
 import select
@@ -83,10 +84,10 @@ class Host:
         return self._nursery.start("scheduler", program)
 
     def _end(self, signal_number: int) -> None:
-        if self._sidecar is None or not self._sidecar.running:
-            raise HostError("the sidecar ended by itself")
-        self._sidecar.end(signal_number)
-        self._sidecar = None
+        sidecar, self._sidecar = self._sidecar, None
+        if sidecar is None or not sidecar.running:
+            raise HostError("the sidecar had ended by itself")
+        sidecar.end(signal_number)
 
 
 _COMMANDS: dict[str, Callable[[Host], None]] = {
@@ -102,6 +103,9 @@ def main() -> NoReturn:
     # Ctrl-C is for the test, which then closes the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_logs()
+    # The children share what is imported, and collect what they make.
+    gc.freeze()
+    gc.enable()
     # What anything prints must not be taken for an answer.
     answers = os.dup(1)
     os.dup2(2, 1)

@@ -8,8 +8,7 @@ dapr_sidecar_options   what both are like; override it with a session fixture of
 While a test has one of them, the Dapr SDK's runtimes and clients find it without host and port.
 """
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
@@ -29,6 +28,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", f"{_MARKER}({fields}): what the sidecar of the fixture dapr_sidecar is like"
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Show the end of a sidecar's log where a test has failed that uses one by any fixture."""
+    report = yield
+    if report.failed and report.when == "call":
+        for each in getattr(item, "funcargs", {}).values():
+            if isinstance(each, RunningSidecar):
+                report.sections.append(("last lines of the Dapr sidecar's log", each.log_tail()))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -61,5 +71,3 @@ def dapr_sidecar_session(dapr_sidecar_options: Options) -> Iterator[RunningSidec
 def _running(options: Options) -> Iterator[RunningSidecar]:
     with running_sidecar(**asdict(options)) as made, pointed_at(made.environment()):
         yield made
-        # Pytest shows it where a test has failed.
-        sys.stdout.write(f"the last lines of the Dapr sidecar's log:\n{made.log_tail()}\n")

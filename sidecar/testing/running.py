@@ -206,6 +206,7 @@ class RunningSidecar:
             if self._up == up:
                 what = "runs already; kill or stop it first" if up else "is down; start it first"
                 raise UsageError(f"{name}: the sidecar {what}")
+            self._up = False
             self._ask(name)
             self._up = up
 

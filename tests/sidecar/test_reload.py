@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from sidecar.manifests import Reader
 from sidecar.reload import LiveComponent
@@ -49,3 +50,19 @@ def test_an_edited_address_waits_for_a_restart(
     live.look()
     assert live.store.redis is not None
     assert (live.store.redis.port, live.ttl_s()) == (6379, 5)
+
+
+def test_an_edited_type_waits_for_a_restart(live: LiveComponent, tmp_path: Path) -> None:
+    """The log names the component; a TTL that is taken out of the file is in force at once."""
+    path = tmp_path / "statestore.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("state.redis", "state.in-memory"))
+    with capture_logs() as logs:
+        live.look()
+    assert (live.store.type, live.ttl_s()) == ("state.redis", 5)
+    assert [(each["log_level"], each["component"]) for each in logs[-1:]] == [
+        ("error", "statestore")
+    ]
+    path.write_text(text.replace("ttlInSeconds", "other"))
+    live.look()
+    assert live.ttl_s() is None

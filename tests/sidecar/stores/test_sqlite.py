@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.components import IN_MEMORY, StateStore
 from sidecar.errors import StoreError
+from sidecar.profiles import profile
+from sidecar.stores.opening import open_rows
 from sidecar.stores.sqlite import SqliteRows
 
 
@@ -87,3 +90,13 @@ async def test_the_rows_outlive_whoever_wrote_them(tmp_path: Path) -> None:
     path = str(tmp_path / "rows.db")
     await SqliteRows(path).write({"a": b"1"}, (), 60)
     assert list(await SqliteRows(path).read(["a"])) == [b"1"]
+
+
+async def test_a_component_in_memory_is_nobody_elses() -> None:
+    """Each sidecar has its own, and a restart begins with nothing."""
+    first, second = (open_rows(StateStore("s", IN_MEMORY), profile("1.18.3")) for _ in range(2))
+    await first.write({"a": b"1"}, (), None)
+    assert list(await first.read(["a"])) == [b"1"]
+    assert list(await second.read(["a"])) == [None]
+    await first.close()
+    await second.close()

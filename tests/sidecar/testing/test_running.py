@@ -189,8 +189,26 @@ def test_a_bad_option_is_refused_before_anything_starts(
     assert _hosts() == before
 
 
+def test_a_sidecar_that_ends_or_can_not_start_is_told_of() -> None:
+    """With the end of the log; once what was wrong is right, it starts."""
+    with running_sidecar() as dapr:
+        for each in _family(dapr):
+            if _serves(each, dapr.grpc_port):
+                each.kill()
+        assert "the sidecar had ended by itself" in _raised(dapr.restart, HostError)
+        state = dapr.log_path.with_name("state.sqlite3")
+        moved = state.rename(state.with_name("moved"))
+        state.mkdir()
+        text = _raised(dapr.start, HostError)
+        assert "the sidecar ended at its start; the last lines of its log:" in text
+        assert "unable to open database file" in text
+        state.rmdir()
+        moved.rename(state)
+        dapr.start()
+
+
 def test_when_the_host_dies_its_children_do_too() -> None:
-    """And the test is told, with the end of the log."""
+    """And the test is told."""
     with running_sidecar() as dapr:
         host, *children = _family(dapr)
         assert len(children) == 2
