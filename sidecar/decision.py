@@ -62,6 +62,7 @@ class Rules:
         timer_origin_recorded: Keep in the history what a timer is for.
         parent_execution_told: Tell a child its parent's execution id.
         versions_kept: Keep the workflow's version and patches in the history.
+        propagation_exists: Apps may ask for the history to be passed on; older ones did in vain.
         new_id: Makes execution ids.
     """
 
@@ -69,6 +70,7 @@ class Rules:
     timer_origin_recorded: bool
     parent_execution_told: bool
     versions_kept: bool
+    propagation_exists: bool
     new_id: Callable[[], str]
 
 

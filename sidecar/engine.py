@@ -73,6 +73,7 @@ class Engine:
                 timer_origin_recorded=profile.timer_origin_recorded,
                 parent_execution_told=profile.parent_execution_told,
                 versions_kept=profile.versions_kept,
+                propagation_exists=profile.propagation_exists,
                 new_id=lambda: str(uuid.uuid4()),
             ),
             store=store,

@@ -53,6 +53,8 @@ def finish(
             continue
         try:
             _refuse_other_app(action)
+            if rules.propagation_exists:
+                _refuse_propagation(action)
             _APPLY.get(kind, _unsupported)(draft, action)
         except UnsupportedActionError as error:
             return _failed(turn, state, rules, now_ns, str(error))
@@ -92,6 +94,16 @@ def _refuse_other_app(action: WorkflowAction) -> None:
                 f"{kind} for another app ({router.targetAppID}) is not supported "
                 "by the embedded sidecar"
             )
+
+
+def _refuse_propagation(action: WorkflowAction) -> None:
+    kind = action.WhichOneof("workflowActionType")
+    if kind in ("scheduleTask", "createChildWorkflow") and (
+        getattr(action, kind).historyPropagationScope
+    ):
+        raise UnsupportedActionError(
+            f"{kind} with history propagation is not supported by the embedded sidecar"
+        )
 
 
 def _unsupported(_: Draft, action: WorkflowAction) -> None:

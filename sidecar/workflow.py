@@ -16,6 +16,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 
 from sidecar import events, turn
 from sidecar.errors import (
+    ExecutionAbortedError,
     InstanceActiveError,
     InstanceNotFoundError,
     NotCompletedError,
@@ -33,6 +34,8 @@ from sidecar.waiters import Waiters
 from sidecar.workers import Workers
 
 _LOG = structlog.get_logger(scope="dapr.runtime.actors.targets.orchestrator")
+# As in Dapr's source.
+_MOST_CONTINUATIONS = 20
 _WAKEUP_TRUSTED_NS = 1_000_000_000
 _BACKEND = structlog.get_logger(scope="dapr.wfengine.durabletask.backend")
 
@@ -148,7 +151,7 @@ class WorkflowActor:
         """Take the turn that a reminder asks for; without state or news there is none to take.
 
         Raises:
-            ExecutionAbortedError: the worker went away.
+            ExecutionAbortedError: the worker went away, or the workflow goes on and on as new.
             StalledError: the app is of the wrong version; the turn is still to be taken.
         """
         self._wakeups.pop(reminder.name, None)
@@ -169,10 +172,13 @@ class WorkflowActor:
                 await self._stall(before, outcomes)
             for outcome in outcomes:
                 await self._carry_out(outcome)
-            after = outcomes[-1].state
+            after = _to_save(outcomes[-1])
             await self._saving(self._around.store.save_turn(self.instance_id, before, after), after)
         self._around.metrics.turn_saved(after)
         self._around.waiters.publish(self.instance_id, after)
+        if after.inbox:
+            # Goes on a second later, when the scheduler tries again.
+            raise ExecutionAbortedError
 
     async def purge(self, *, force: bool) -> None:
         """Delete the instance's state and reminders.
@@ -246,10 +252,14 @@ class WorkflowActor:
     async def _take(self, state: Instance) -> list[turn.Outcome]:
         outcomes: list[turn.Outcome] = []
         clock_ns, rules = self._around.clock_ns, self._around.rules
+        # However often it continues as new in one go, that is one generation.
+        generation = state.generation + 1
         step: turn.Turn | None = turn.begin(self.instance_id, state, clock_ns())
-        while step is not None:
+        while step is not None and len(outcomes) <= _MOST_CONTINUATIONS:
             response = await self._around.workers.run_turn(step.request())
             outcome = turn.finish(step, state, response, rules, clock_ns())
+            if outcome.next_turn is not None:
+                outcome = replace(outcome, state=replace(outcome.state, generation=generation))
             outcomes.append(outcome)
             state, step = outcome.state, outcome.next_turn
         return outcomes
@@ -284,6 +294,13 @@ class WorkflowActor:
     def _log_completed(self) -> None:
         noun = self._around.profile.workflow_noun
         _BACKEND.warning(f"{self.instance_id}: {noun} already completed; dropping work item")
+
+
+def _to_save(last: turn.Outcome) -> Instance:
+    """Return the state after a turn; a further continue-as-new waits in its inbox."""
+    if last.next_turn is None:
+        return last.state
+    return replace(last.state, inbox=last.next_turn.new[1:])
 
 
 def _is(reminder: Reminder, prefix: str) -> bool:

@@ -78,6 +78,8 @@ class Profile:
         versions_kept: A turn's `workflowStarted` keeps the workflow's version and the patches that
             the app named, and a turn whose app lacks the version or disagrees on the patches
             stalls (1.17, 1.18.3, from the source); older versions ignore what the app named.
+        propagation_exists: A workflow can pass its history on to activities and children (1.18.3);
+            before, what asks for it is ignored (from the source). The sidecar refuses it.
         reminder_api_reserved: The actor API refuses the reminders of workflows
             (1.18.3: `ERR_ACTOR_TYPE_RESERVED`) or serves them while an app is connected.
         stack_trace_told: `GET /v1.0/workflows/…` tells a failure's stack trace (1.17 and 1.18.3,
@@ -123,6 +125,7 @@ class Profile:
     complete_workflow_task_exists: bool
     rerun_exists: bool
     versions_kept: bool
+    propagation_exists: bool
     reminder_api_reserved: bool
     stack_trace_told: bool
     purge_force_supported: bool

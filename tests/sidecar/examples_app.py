@@ -88,6 +88,13 @@ def monitor(ctx: DaprWorkflowContext, generation: int) -> Steps:
     return [generation, (yield ctx.wait_for_external_event("note"))]
 
 
+def spin(ctx: DaprWorkflowContext, turns_left: int) -> Steps | int:
+    """Continue as new again and again without waiting for anything."""
+    if turns_left:
+        ctx.continue_as_new(turns_left - 1)
+    return 0
+
+
 def approval(ctx: DaprWorkflowContext, patience_s: float) -> Steps:
     """Wait for a human, but not for ever."""
     ctx.set_custom_status("waiting for approval")
@@ -178,7 +185,7 @@ def versioned_2(ctx: DaprWorkflowContext, _asked: Any) -> Steps:
 NEW = sys.argv[3] == "new"
 WORKFLOWS = (
     *(chain, fan_in, monitor, approval, child, parent, child_race),
-    *(race, retried, collect, big, patched),
+    *(race, retried, collect, big, patched, spin),
 )
 
 

@@ -47,6 +47,7 @@ ENDINGS: Mapping[str, tuple[str, Any, str]] = {
     "timer-wins": ("race", "timer", '"timer"'),
     "retry-helps": ("retried", 2, "3"),
     "approval-times-out": ("approval", 0.1, '"timed out"'),
+    "continue-as-new-at-once": ("spin", 50, "0"),
     "large-payload": ("big", LONG, f'"{"x" * LONG}"'),
 }
 

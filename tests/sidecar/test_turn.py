@@ -23,6 +23,7 @@ RULES = turn.Rules(
     timer_origin_recorded=True,
     parent_execution_told=True,
     versions_kept=True,
+    propagation_exists=True,
     new_id=lambda: "fresh",
 )
 
@@ -74,6 +75,8 @@ def test_what_a_turn_decides_is_in_the_history_and_to_be_carried_out() -> None:
     "action",
     [
         _action(1, createDetachedWorkflow={"instanceId": "d"}),
+        _action(1, scheduleTask={"name": "a", "historyPropagationScope": 1}),
+        _action(1, createChildWorkflow={"name": "a", "historyPropagationScope": 1}),
         _action(1, scheduleTask={"name": "a"}, router={"sourceAppID": "lab", "targetAppID": "far"}),
     ],
 )
