@@ -3,6 +3,7 @@
 Run with the sidecar's address, a file for the executions, and `old` or `new` for its release.
 """
 
+import os
 import signal
 import sys
 import threading
@@ -52,6 +53,13 @@ def nap(_ctx: WorkflowActivityContext, seconds: float) -> str:
     return "slept"
 
 
+def who(_ctx: WorkflowActivityContext, number: int) -> int:
+    """Return the id of this process; note in the file that the number was taken."""
+    with _lock, Path(sys.argv[2]).open("a") as out:
+        out.write(f"{number}\n")
+    return os.getpid()
+
+
 def flaky(ctx: WorkflowActivityContext, failures: int) -> int:
     """Fail so often, then return how often it was run; `-1`: in a way that is not to be retried."""
     with _lock:
@@ -75,6 +83,11 @@ def fan_in(ctx: DaprWorkflowContext, width: int) -> Steps:
     """Run many activities at once and add their results."""
     tasks = [ctx.call_activity(add, input=[i, i]) for i in range(width)]
     return sum((yield when_all(tasks)))
+
+
+def crew(ctx: DaprWorkflowContext, size: int) -> Steps:
+    """Return which processes took the numbers."""
+    return (yield when_all([ctx.call_activity(who, input=i) for i in range(size)]))
 
 
 def monitor(ctx: DaprWorkflowContext, generation: int) -> Steps:
@@ -185,7 +198,7 @@ def versioned_2(ctx: DaprWorkflowContext, _asked: Any) -> Steps:
 NEW = sys.argv[3] == "new"
 WORKFLOWS = (
     *(chain, fan_in, monitor, approval, child, parent, child_race),
-    *(race, retried, collect, big, patched, spin),
+    *(race, retried, collect, big, patched, spin, crew),
 )
 
 
@@ -195,7 +208,7 @@ def main() -> None:
     runtime = WorkflowRuntime(host=host, port=port, maximum_thread_pool_workers=_THREADS)
     for workflow in WORKFLOWS:
         runtime.register_workflow(workflow)
-    for activity in (add, echo, nap, flaky):
+    for activity in (add, echo, nap, flaky, who):
         runtime.register_activity(activity)
     runtime.register_versioned_workflow(
         versioned_1, name="versioned", version_name="v1", is_latest=not NEW

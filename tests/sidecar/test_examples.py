@@ -1,5 +1,7 @@
 """Workflows as users write them, on the real SDK: what each ends with."""
 
+import json
+import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,7 +13,8 @@ from dapr.ext.workflow.aio import DaprWorkflowClient as AsyncClient
 
 from tests.sidecar.conftest import PROFILES
 from tests.sidecar.scenarios import finish, get, start
-from tests.sidecar.stack import Stack, until
+from tests.sidecar.stack import EXAMPLES_APP, Stack, until
+from tests.support.services import running
 
 pytestmark = [pytest.mark.timeout(150), pytest.mark.parametrize("profile", PROFILES)]
 # Leaves room in the 4 MiB that the SDK's channels take for the history around it.
@@ -132,6 +135,22 @@ def test_a_start_that_is_put_off(stack: Stack) -> None:
     assert time.monotonic() - began < 1
     assert outcome(stack, "later")[0] == "COMPLETED"
     assert time.monotonic() - began > 1
+
+
+def test_several_workers_share_the_work(stack: Stack) -> None:
+    """Two workers on one sidecar: both get activities, and each activity goes to one of them."""
+    taken = stack.directory / "taken"
+    arguments = (f"127.0.0.1:{stack.app_port}", str(taken), "old")
+    command = [sys.executable, "-m", EXAMPLES_APP, *arguments]
+    with running("second", command, stack.directory):
+        until(lambda: stack.metadata()["workflows"]["connectedWorkers"] == 2)
+        start(stack, "crew", "crew", 20)
+        ended, output = outcome(stack, "crew")
+    until(lambda: stack.metadata()["workflows"]["connectedWorkers"] == 1)
+    assert ended == "COMPLETED"
+    assert len(set(json.loads(output or "[]"))) == 2
+    numbers = [*taken.read_text().split(), *stack.journal.read_text().split()]
+    assert sorted(map(int, numbers)) == [*range(20)]
 
 
 async def test_the_async_client(stack: Stack) -> None:
