@@ -4,7 +4,7 @@ History rows are written once; metadata at every save; the custom status at ever
 gets the component's TTL at every write.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -133,6 +133,10 @@ class WorkflowStore:
             custom_status=None if status is None else StringValue.FromString(status).value,
             generation=read.metadata.generation,
         )
+
+    async def ttls_s(self, instance_ids: Sequence[str]) -> Sequence[int | None]:
+        """Return in how many seconds the metadata of each instance expires; None for never."""
+        return await self._rows.ttls_s([self._names.key(each, _METADATA) for each in instance_ids])
 
     async def exists(self, instance_id: str) -> bool:
         """Tell whether the instance's metadata is there."""

@@ -27,6 +27,10 @@ class FaultyRows:
         """List keys, unless a fault strikes."""
         return await self._faults.around("reads", lambda: self._rows.keys(prefix, suffix))
 
+    async def ttls_s(self, keys: Sequence[str]) -> Sequence[int | None]:
+        """Read expiries, unless a fault strikes."""
+        return await self._faults.around("reads", lambda: self._rows.ttls_s(keys))
+
     async def ping(self) -> None:
         """Reach the store, unless a fault strikes."""
         await self._faults.around("reads", self._rows.ping)

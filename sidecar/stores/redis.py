@@ -64,6 +64,15 @@ class RedisRows:
             found = {key async for key in self._redis.scan_iter(pattern, count=_SCAN_COUNT)}
         return [key.decode() for key in sorted(found)]
 
+    async def ttls_s(self, keys: Sequence[str]) -> Sequence[int | None]:
+        """Ask for all in one round trip."""
+        with _named_errors():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for key in keys:
+                    pipe.ttl(key)
+                found: list[int] = await pipe.execute()
+        return [None if each < 0 else each for each in found]
+
     async def ping(self) -> None:
         """Send PING."""
         with _named_errors():

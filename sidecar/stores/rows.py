@@ -31,6 +31,9 @@ class Rows(Protocol):
     async def keys(self, prefix: str, suffix: str) -> Sequence[str]:
         """Return the keys that begin and end so, in the order of their UTF-8 bytes."""
 
+    async def ttls_s(self, keys: Sequence[str]) -> Sequence[int | None]:
+        """Return in how many seconds each key expires; None where it never does or is not there."""
+
     async def ping(self) -> None:
         """Return when the store answers."""
 

@@ -20,6 +20,7 @@ _SCHEMA = """
     CREATE INDEX IF NOT EXISTS expiry ON rows (expires_s) WHERE expires_s IS NOT NULL;
 """
 _READ = "SELECT data FROM rows WHERE key = ? AND (expires_s IS NULL OR expires_s > ?)"
+_EXPIRY = "SELECT expires_s FROM rows WHERE key = ? AND expires_s > ?"
 _PURGE = "DELETE FROM rows WHERE expires_s <= ?"
 _WRITE = """
     INSERT INTO rows (key, data, version, expires_s) VALUES (:key, :data, 1, :expires_s)
@@ -74,6 +75,13 @@ class SqliteRows:
         sought = {"prefix": prefix, "suffix": suffix, "now_s": self._now_s()}
         with _named_errors():
             return [key for (key,) in self._database.execute(_KEYS, sought)]
+
+    async def ttls_s(self, keys: Sequence[str]) -> Sequence[int | None]:
+        """Look the expiries up."""
+        now_s = self._now_s()
+        with _named_errors():
+            rows = [self._database.execute(_EXPIRY, (key, now_s)).fetchone() for key in keys]
+        return [None if row is None else round(row[0] - now_s) for row in rows]
 
     async def ping(self) -> None:
         """Read something."""

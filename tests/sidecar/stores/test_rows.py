@@ -106,3 +106,12 @@ async def test_a_server_that_is_away_is_a_store_error(tmp_path: Path) -> None:
             with pytest.raises(StoreError, match="state store: "):
                 await call
         await rows.close()
+
+
+async def test_the_time_left_is_told(rows: Rows) -> None:
+    """In whole seconds; None for what never expires and what is not there."""
+    await rows.write({"short": b"1"}, (), 100)
+    await rows.write({"ever": b"1"}, (), 0)
+    short, ever, never = await rows.ttls_s(["short", "ever", "never"])
+    assert short in (99, 100)
+    assert (ever, never) == (None, None)
