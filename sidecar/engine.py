@@ -98,18 +98,21 @@ class Engine:
         """Return how many instances are in memory."""
         return len(self._actors)
 
+    def remembered(self) -> dict[str, Instance]:
+        """Return the instances whose state is in memory, by id."""
+        actors = self._actors.values()
+        return {each.instance_id: each.remembered for each in actors if each.remembered is not None}
+
     def forget(self, instance_id: str | None = None) -> int:
         """Lose the memory of an instance, or all, as a sidecar that no longer hosts the actors.
 
         Return how many were in memory.
         """
-        actors = [each for each in self._actors.values() if each.remembered is not None]
-        if instance_id is not None:
-            actors = [each for each in actors if each.instance_id == instance_id]
+        known = self.remembered()
         for actor in self._actors.values():
             if instance_id in (None, actor.instance_id):
                 actor.forget()
-        return len(actors)
+        return len(known) - len(self.remembered())
 
     async def sweep(self) -> None:
         """Let go of what has been idle for an hour; runs until cancelled."""

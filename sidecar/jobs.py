@@ -93,6 +93,14 @@ class Jobs:
             if each.metadata.target.actor.id == instance_id:
                 await self._link.delete_job(each.name, self._workflow(instance_id))
 
+    async def listed(self) -> list[pb.NamedJob]:
+        """Return the pending reminders of all workflows and activities, by type and actor id."""
+        found: list[pb.NamedJob] = []
+        for each in actor_types(self._names):
+            request = pb.ListJobsRequest(metadata=self._target(each, ""))
+            found += (await self._call(self._stub.ListJobs, request)).jobs
+        return found
+
     async def delete(self, actor_type: str, actor_id: str, name: str) -> None:
         """Delete one reminder; one that is not there counts as deleted."""
         target = self._target(actor_type, actor_id)

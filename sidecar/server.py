@@ -15,9 +15,10 @@ from sidecar.calls import WorkflowCalls
 from sidecar.components import StateStore
 from sidecar.engine import Engine
 from sidecar.faults import Faults, FaultyRows, Parts, SchedulerLink, StoreFaults
-from sidecar.http import admin, metrics
+from sidecar.http import admin, inspection, metrics
 from sidecar.http.app import Served, http_app
 from sidecar.http.health import Probes
+from sidecar.inspection import Inspection
 from sidecar.jobs import Jobs
 from sidecar.link import Link, open_channel
 from sidecar.metrics import Metrics
@@ -84,11 +85,12 @@ class Sidecar:
         self.channel = open_channel(settings.scheduler_address)
         self.workers = Workers(self._presence)
         link = Link(self.channel)
-        jobs = Jobs(link, self.names, self.profile)
+        jobs = self.jobs = Jobs(link, self.names, self.profile)
         self.metrics = Metrics(self.names, self.profile)
         self.engine = Engine(
             self.names, self.profile, self.store, jobs, self.workers, metrics=self.metrics
         )
+        self.inspection = Inspection(self.engine, self.store, self.workers)
         self.calls = WorkflowCalls(self.engine, self.store)
         self.reminders = Reminders(
             self.names, self.profile, jobs, lambda: self.workers.connected > 0
@@ -174,6 +176,7 @@ async def run(sidecar: Sidecar, stop: asyncio.Event) -> None:
 def _http(sidecar: Sidecar) -> web.Application:
     app = http_app(sidecar.served())
     app.add_routes(admin.routes(sidecar.faults))
+    app.add_routes(inspection.routes(sidecar.inspection, sidecar.jobs.listed))
     app.add_routes(metrics.routes(sidecar.metrics.text))
     return app
 

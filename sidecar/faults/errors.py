@@ -29,7 +29,12 @@ class BadFaultError(FaultError):
     @classmethod
     def of(cls, error: ValidationError) -> Self:
         """Return the error that names all that pydantic has found."""
-        return cls("; ".join(map(_problem, error.errors(include_url=False, include_context=False))))
+        return cls(every_problem(error))
+
+
+def every_problem(error: ValidationError) -> str:
+    """Return all that pydantic has found, each with the name of its field."""
+    return "; ".join(map(_problem, error.errors(include_url=False, include_context=False)))
 
 
 def _problem(problem: ErrorDetails) -> str:
