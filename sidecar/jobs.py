@@ -97,8 +97,7 @@ class Jobs:
         """Return the pending reminders of all workflows and activities, by type and actor id."""
         found: list[pb.NamedJob] = []
         for each in actor_types(self._names):
-            request = pb.ListJobsRequest(metadata=self._target(each, ""))
-            found += (await self._call(self._stub.ListJobs, request)).jobs
+            found += (await self._link.list_jobs(self._target(each, ""))).jobs
         return found
 
     async def delete(self, actor_type: str, actor_id: str, name: str) -> None:
