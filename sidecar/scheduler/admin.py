@@ -1,9 +1,10 @@
-"""HTTP for people and probes: `/healthz`, and `/admin/jobs`, the pending jobs with their clocks."""
+"""HTTP for people and probes: `/healthz`, `/metrics`, and `/admin/jobs`, the jobs' clocks."""
 
 from datetime import UTC, datetime
 
 from aiohttp import web
 
+from sidecar.exposition import CONTENT_TYPE
 from sidecar.scheduler.board import Entry
 from sidecar.scheduler.dispatcher import Dispatcher
 
@@ -27,7 +28,12 @@ def admin_app(dispatcher: Dispatcher) -> web.Application:
         shown = [_shown(each) for each in found[:limit]]
         return web.json_response({"jobs": shown, "total": len(found)})
 
+    async def metrics(_request: web.Request) -> web.Response:
+        body = dispatcher.metrics.text().encode()
+        return web.Response(body=body, headers={"content-type": CONTENT_TYPE})
+
     app = web.Application()
+    app.router.add_get("/metrics", metrics)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/admin/jobs", jobs)
     return app

@@ -6,6 +6,7 @@ not answered yet). It never waits twice, and only what is out can be answered.
 
 import heapq
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -72,9 +73,14 @@ class _Stream:
 
 
 class Board:
-    """All jobs and all watching sidecars."""
+    """All jobs and all watching sidecars.
 
-    def __init__(self) -> None:
+    Args:
+        on_undelivered: Called for each due job that nobody takes, or whose stream ends.
+    """
+
+    def __init__(self, on_undelivered: Callable[[Job], None] = lambda _: None) -> None:
+        self._on_undelivered = on_undelivered
         self._entries: dict[str, Entry] = {}
         self._heap: list[tuple[int, int, Entry]] = []
         self._pushes = 0
@@ -134,6 +140,7 @@ class Board:
         stream = self._streams.pop(stream_id)
         for entry in stream.out.values():
             if entry.place is Place.OUT:
+                self._on_undelivered(entry.job)
                 self._wait(entry)
 
     def answer(self, stream_id: int, delivery_id: int, *, success: bool) -> Answer:
@@ -175,6 +182,7 @@ class Board:
         takers = self._takers.get(entry.job.pool)
         if takers is None:
             entry.place = Place.STAGED
+            self._on_undelivered(entry.job)
             self._staged.setdefault(entry.job.pool, {})[entry.job.key] = entry
             return None
         stream_id = takers[0]

@@ -17,6 +17,7 @@ from sidecar.profiles import Profile
 from sidecar.scheduler.board import Board, Delivery, Entry, Verdict
 from sidecar.scheduler.errors import RequestError, StoreError
 from sidecar.scheduler.jobs import Job, parse_job
+from sidecar.scheduler.metrics import Metrics
 from sidecar.scheduler.store import (
     CountAttempts,
     Delete,
@@ -64,8 +65,9 @@ class Dispatcher:
         self._store = store
         self._max_jobs = max_jobs
         self._clock = clock
-        self._board = Board()
         self._watches: dict[int, Watch] = {}
+        self.metrics = Metrics(self._watches.__len__)
+        self._board = Board(self.metrics.undelivered)
         self._stream_ids = count(1)
         self._revisions = count(1)
         self._timer: asyncio.Handle | None = None
@@ -102,6 +104,7 @@ class Dispatcher:
                 done(RequestError(grpc.StatusCode.INTERNAL, str(rows)))
             elif rows:
                 self._board.put(job)
+                self.metrics.created(job)
                 self._poke()
                 done(None)
             else:
@@ -147,11 +150,13 @@ class Dispatcher:
         """End a stream; what is out on it goes to another, or waits."""
         del self._watches[stream_id]
         self._board.disconnect(stream_id)
+        self.metrics.closed(stream_id)
         self._poke()
 
     def answer(self, stream_id: int, result: pb.WatchJobsRequestResult) -> None:
         """Take a sidecar's answer to a delivery."""
         answer = self._board.answer(stream_id, result.id, success=result.status == pb.SUCCESS)
+        self.metrics.answered(stream_id, result.id, answer)
         match answer.verdict, answer.job:
             case Verdict.UNKNOWN, _:
                 _LOG.warning("answer to no delivery", stream=stream_id, id=result.id)
@@ -211,6 +216,7 @@ class Dispatcher:
         if self._is_stopped:
             return
         for each in self._board.due(self._clock()):
+            self.metrics.sent(each)
             self._watches[each.stream_id].deliver(each)
         until_us = self._board.next_us()
         left_s = _LONGEST_SLEEP_S if until_us is None else (until_us - self._clock()) / 1e6
