@@ -30,7 +30,7 @@ def test_deliveries_are_counted_by_what_came_of_them(old: Scheduler) -> None:
         watcher.fail(1)
         watcher.answer(watcher.next(), success=True)
         until(lambda: _counted(old, "triggered") == before["triggered"] + 1)
-        assert _page(old).value(f"{PREFIX}_sidecars_connected") == 1
+        until(lambda: _page(old).value(f"{PREFIX}_sidecars_connected") == 1)
     assert {each: _counted(old, each) - before[each] for each in names} == dict.fromkeys(names, 1)
     until(lambda: _page(old).value(f"{PREFIX}_sidecars_connected") == 0)
 
