@@ -38,6 +38,7 @@ _LOG = structlog.get_logger(scope="dapr.runtime.actors.targets.orchestrator")
 _MOST_CONTINUATIONS = 20
 _WAKEUP_TRUSTED_NS = 1_000_000_000
 _BACKEND = structlog.get_logger(scope="dapr.wfengine.durabletask.backend")
+_ACTORS = structlog.get_logger(scope="dapr.wfengine.backend.actors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,13 @@ class WorkflowActor:
         Raises:
             InstanceNotFoundError, NotCompletedError: nothing is deleted.
         """
-        if not (force and self._around.profile.purge_force_supported):
+        forced = force and self._around.profile.purge_force_supported
+        if forced:
+            _ACTORS.warning(
+                f"Force purging workflow state of '{self.instance_id}'. This can cause corruption "
+                "if the workflow is being processed"
+            )
+        if not forced:
             # Straight from the store, which is what is purged.
             state = await self._around.store.load(self.instance_id)
             if state is None:
@@ -228,7 +235,7 @@ class WorkflowActor:
         started = carried_event(reminder.data) if _is(reminder, START_JOB) else None
         if started is None or not _is_new_execution(state, started):
             if state is None:
-                _LOG.info(
+                _LOG.warning(
                     f"No workflow state found for actor '{self.instance_id}', terminating execution"
                 )
             return state
