@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sidecar import events
+from sidecar.history import History
 from sidecar.instance import Instance, completion
 from sidecar.protos import HistoryEvent, WorkflowAction, service_pb2
 
@@ -89,7 +90,9 @@ class Draft:
 
     def history(self) -> tuple[HistoryEvent, ...]:
         """Return the past, the news and what has been added so far."""
-        return (*self.turn.past, *self.turn.new, *self.added)
+        news = (*self.turn.new, *self.added)
+        past = self.turn.past
+        return past.followed_by(news) if isinstance(past, History) else (*past, *news)
 
     def add(self, action: WorkflowAction | None, **kind: Any) -> HistoryEvent:
         """Add an event to the history, under the id of the action that asked for it."""

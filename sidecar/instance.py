@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from sidecar.events import answers, of_other_execution
+from sidecar.events import NO_ID, answers, of_other_execution
+from sidecar.history import History, index_of
 from sidecar.protos import (
     ORCHESTRATION_STATUS_PENDING,
     ORCHESTRATION_STATUS_RUNNING,
@@ -36,6 +37,10 @@ class Instance:
     custom_status: str | None = None
     generation: int = 1
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.history, History):
+            object.__setattr__(self, "history", History(self.history))
+
     def with_event(self, new: HistoryEvent) -> "Instance":
         """Return this state with one more event in the inbox."""
         return replace(self, inbox=(*self.inbox, new))
@@ -50,17 +55,26 @@ class Instance:
         answer = answers(new)
         if answer is None or new.HasField("executionStarted"):
             return False
-        if start((*self.history, *self.inbox)) is None:
+        if start(self.history) is None and start(self.inbox) is None:
             return False
-        asked = (each for each in reversed(self.history) if each.eventId == answer[1])
-        return all(of_other_execution(each, new) for each in asked)
+        return all(of_other_execution(each, new) for each in self._with_id(answer[1]))
 
     def knows(self, new: HistoryEvent) -> bool:
         """Tell whether `new` answers a task or timer that has been answered before."""
         answer = answers(new)
         if answer is None:
             return False
-        return any(answers(each) == answer for each in (*self.inbox, *self.history))
+        if any(answers(each) == answer for each in self.inbox):
+            return True
+        if (index := index_of(self.history)) is not None:
+            return answer in index.answered
+        return any(answers(each) == answer for each in self.history)
+
+    def _with_id(self, event_id: int) -> Iterable[HistoryEvent]:
+        index = index_of(self.history)
+        if index is None or event_id == NO_ID:
+            return (each for each in self.history if each.eventId == event_id)
+        return index.by_id.get(event_id, ())
 
 
 def begun(started: HistoryEvent, old: Instance | None) -> Instance:
@@ -78,15 +92,25 @@ def last(history: Sequence[HistoryEvent], *kinds: str) -> HistoryEvent | None:
 
 def completion(history: Sequence[HistoryEvent]) -> HistoryEvent | None:
     """Return the `executionCompleted` event of a workflow that has ended."""
+    if (index := index_of(history)) is not None:
+        return index.completed
     return last(history, "executionCompleted")
 
 
 def start(history: Iterable[HistoryEvent]) -> HistoryEvent | None:
     """Return the `executionStarted` event."""
+    if (index := index_of(history)) is not None:
+        return index.started
     for each in history:
         if each.HasField("executionStarted"):
             return each
     return None
+
+
+def _pause(history: Sequence[HistoryEvent]) -> HistoryEvent | None:
+    if (index := index_of(history)) is not None:
+        return index.paused
+    return last(history, "executionSuspended", "executionResumed")
 
 
 def runtime_status(history: Sequence[HistoryEvent]) -> "OrchestrationStatus.ValueType":
@@ -101,7 +125,7 @@ def runtime_status(history: Sequence[HistoryEvent]) -> "OrchestrationStatus.Valu
         return completed.executionCompleted.workflowStatus
     if stalled:
         return ORCHESTRATION_STATUS_STALLED
-    pause = last(history, "executionSuspended", "executionResumed")
+    pause = _pause(history)
     if pause is not None and pause.HasField("executionSuspended"):
         return ORCHESTRATION_STATUS_SUSPENDED
     return ORCHESTRATION_STATUS_RUNNING

@@ -318,7 +318,7 @@ def _is_new_execution(state: Instance | None, started: HistoryEvent) -> bool:
     """Tell whether a carried start begins an instance, or begins it anew after it has ended."""
     if state is None:
         return True
-    known = start((*state.history, *state.inbox))
+    known = start(state.history) or start(state.inbox)
     if completion(state.history) is None or known is None:
         return False
     # The same start once more, delivered again after a crash, is no new execution.
