@@ -69,8 +69,8 @@ class History(tuple[HistoryEvent, ...]):  # noqa: SLOT001 - the index is made wh
         return type(self)((*self, *new), index)
 
     @property
-    def index(self) -> Index | None:
-        """What has been read off it; None where it is so short that a look at it costs less."""
+    def indexed(self) -> Index | None:
+        """Return what has been read off it; None where it is so short that a look at it costs less."""
         if self._index is None and len(self) >= _INDEXED_FROM:
             self._index = Index().followed_by(self)
         return self._index
@@ -78,4 +78,4 @@ class History(tuple[HistoryEvent, ...]):  # noqa: SLOT001 - the index is made wh
 
 def index_of(history: Iterable[HistoryEvent]) -> Index | None:
     """Return the index of a history that has one."""
-    return history.index if isinstance(history, History) else None
+    return history.indexed if isinstance(history, History) else None
