@@ -70,7 +70,7 @@ class History(tuple[HistoryEvent, ...]):  # noqa: SLOT001 - the index is made wh
 
     @property
     def indexed(self) -> Index | None:
-        """Return what has been read off it; None where it is so short that a look at it costs less."""
+        """Return what has been read off it; None where a look at all of it costs less."""
         if self._index is None and len(self) >= _INDEXED_FROM:
             self._index = Index().followed_by(self)
         return self._index
