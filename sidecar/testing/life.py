@@ -8,6 +8,8 @@ import asyncio
 import os
 import select
 import signal
+import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -59,6 +61,9 @@ class Nursery:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             uvloop.run(self._run(ready_write, program))
             code = 0
+        except BaseException:  # noqa: BLE001 - it ends the child, and the log says why
+            traceback.print_exc()
+            sys.stderr.flush()
         finally:
             # Nothing of the parent's stack, such as its exit handlers, is for the child.
             os._exit(code)
