@@ -9,6 +9,7 @@ import gc
 import json
 import os
 import select
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -30,7 +31,7 @@ class Host:
 
     def __init__(self, options: Options, directory: Path, nursery: Nursery) -> None:
         self._options = options
-        self._directory = directory
+        self.directory = directory
         self._nursery = nursery
         self._ports = [ReservedPort() for _ in range(4)]
         self._sidecar: Child | None = None
@@ -47,7 +48,7 @@ class Host:
         program = partial(
             programs.sidecar,
             self._options,
-            self._directory,
+            self.directory,
             (ports["grpc_port"], ports["http_port"]),
             ports["scheduler_port"],
         )
@@ -77,7 +78,7 @@ class Host:
         program = partial(
             programs.scheduler,
             self._options,
-            self._directory,
+            self.directory,
             ports["scheduler_port"],
             ports["scheduler_http_port"],
         )
@@ -126,6 +127,8 @@ def main() -> NoReturn:
         os.write(answers, json.dumps(answer).encode() + b"\n")
     if host is not None:
         host.close()
+        # A test that was killed can't.
+        shutil.rmtree(host.directory, ignore_errors=True)
     # The test waits for this; there is nothing to be torn down.
     os._exit(0)
 

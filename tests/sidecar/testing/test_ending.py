@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -41,7 +42,7 @@ def _started(then: str) -> tuple["subprocess.Popen[str]", str, list[psutil.Proce
 @pytest.mark.parametrize("then", [SLEEP, FORK])
 def test_nothing_outlives_a_test_that_is_killed(then: str) -> None:
     """SIGKILL gives it no chance to close anything."""
-    test, _, family = _started(then)
+    test, directory, family = _started(then)
     test.kill()
     test.wait()
     for pipe in (test.stdout, test.stderr):
@@ -49,6 +50,7 @@ def test_nothing_outlives_a_test_that_is_killed(then: str) -> None:
         pipe.close()
     assert len(family) == 3
     assert psutil.wait_procs(family, timeout=10)[1] == []
+    assert not Path(directory).exists()
 
 
 def test_ctrl_c_closes_the_block() -> None:
@@ -58,7 +60,7 @@ def test_ctrl_c_closes_the_block() -> None:
     _, errors = test.communicate(timeout=10)
     assert errors.splitlines()[-1] == "KeyboardInterrupt"
     assert [each for each in family if each.is_running()] == []
-    assert not os.path.exists(directory)  # noqa: PTH110 - a text from the other process
+    assert not Path(directory).exists()
 
 
 def test_the_sidecar_says_nothing_and_imports_little_in_the_test() -> None:
