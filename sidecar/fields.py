@@ -66,13 +66,13 @@ class Fields:
     def _add(self, item: Mapping[str, Any], environ: Mapping[str, str]) -> None:
         name, value = str(item.get("name") or ""), _text(item.get("value"))
         key, variable = name.lower(), str(item.get("envRef") or "")
-        if not value and variable:
+        if variable and item.get("value") is None:
             if _is_reserved(variable):
                 raise self.error(name, f"envRef {variable} is refused; Dapr allows no such name")
             value = environ.get(variable, "")
             if not value:
                 self._unset[key] = variable
-        elif not value and item.get("secretKeyRef"):
+        elif _names_a_secret(item.get("secretKeyRef")):
             raise self.error(name, "secretKeyRef is not supported; use value or envRef")
         self._texts[key] = value
 
@@ -95,6 +95,10 @@ def _text(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
+
+
+def _names_a_secret(reference: object) -> bool:
+    return isinstance(reference, Mapping) and bool(reference.get("name"))
 
 
 def _is_reserved(variable: str) -> bool:

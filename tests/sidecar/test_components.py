@@ -85,6 +85,7 @@ def test_without_a_ttl_none_is_given(tmp_path: Path) -> None:
         (_item("REDISHOST", '"h:7"'), ("h", 7)),
         ("    - {name: redisHost, envRef: STATE_REDIS_HOST}\n", ("redis.example", 7000)),
         ("    - {name: redisHost, value: h, envRef: STATE_REDIS_HOST}\n", ("h", 6379)),
+        ('    - {name: redisHost, value: h, secretKeyRef: {name: ""}}\n', ("h", 6379)),
     ],
 )
 def test_the_address_of_redis_has_a_default_port(
@@ -185,6 +186,14 @@ def test_scopes_and_namespaces_choose(tmp_path: Path) -> None:
         (
             _component(HOST + "    - {name: redisPassword, secretKeyRef: {name: a, key: b}}\n"),
             "redisPassword: secretKeyRef is not supported; use value or envRef",
+        ),
+        (
+            _component("    - {name: redisHost, value: h, secretKeyRef: {name: a}}\n"),
+            "redisHost: secretKeyRef is not supported",
+        ),
+        (
+            _component('    - {name: redisHost, value: "", envRef: STATE_REDIS_HOST}\n'),
+            "redisHost must be host:port, got ''",
         ),
         (
             _component("    - {name: redisHost, envRef: DAPR_HOST}\n"),
