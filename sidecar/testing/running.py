@@ -108,7 +108,12 @@ class RunningSidecar:
             workflows: Functions; the name of each is its own, or what a decorator of the SDK says.
             activities: Likewise; plain or async.
             options: Of the SDK's WorkflowRuntime.
+
+        Raises:
+            UsageError: the sidecar is down; the SDK would wait for it without end.
         """
+        if not self._up:
+            raise UsageError("app: the sidecar is down; start it first")
         from sidecar.testing.sdk import unregistered  # noqa: PLC0415 - as above
 
         runtime, client = self.runtime(**options), self.client()

@@ -156,6 +156,8 @@ def test_the_ports_are_kept_while_the_sidecar_is_down(dapr: RunningSidecar) -> N
     with socket.socket() as other, pytest.raises(OSError, match="in use"):
         other.bind(("127.0.0.1", dapr.grpc_port))
     assert "is down; start it first" in _raised(dapr.kill, UsageError)
+    app = dapr.app([])
+    assert "is down; start it first" in _raised(app.__enter__, UsageError)
     dapr.start()
     assert not _refused(dapr.grpc_port)
     assert "runs already" in _raised(dapr.start, UsageError)
