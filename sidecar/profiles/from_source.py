@@ -34,7 +34,6 @@ V1_17 = replace(
     list_jobs_id_is_prefix=False,
     list_jobs_empty_type_is_all=False,
     delete_by_metadata_supported=True,
-    job_name_rule="no_separators",
     listing_exists=True,
     versions_kept=True,
     stack_trace_told=True,

@@ -22,38 +22,39 @@ class Profile:
         lost_instance_result_is_retried: What the activity's `run-activity` job answers when its
             result can't be delivered because the workflow's state is gone. True: failed, so the
             scheduler executes the activity again, for ever (1.16.1, loops of 1/s recorded). False:
-            acknowledged, so it was executed once more and never again (1.16.2 and 1.18.3).
+            acknowledged, so it was executed once more and never again (1.16.2, 1.17, 1.18.3).
         late_result: `Complete*Task` for something not pending. `waits`: the call blocks and retries
             until something with that key is pending, so that the late result of an earlier
             execution answers a later one (1.16.x, "unknown instance ID/task ID combo … retrying").
             `ignored`: OK at once (1.17, 1.18.3, "Ignoring complete task which no longer exists").
             `refused`: UNKNOWN at once (1.15).
         due_times_cut_to_second: The *sidecar* writes the due time of a timer without a fraction of
-            a second, so a timer fires up to 1 s early (1.16.x: a 2-s timer after 1.66 s). The
-            scheduler takes due times as they come.
-        activity_due_time: Due time of a `run-activity` job: `receipt` is `"0s"` (1.16.x),
-            `workflow_start` is the absolute time, with fraction, of the workflow's first history
-            event (1.18.3).
-        job_data_wrapped: Data of a `run-activity` job: a bare `HistoryEvent` (False, 1.16.x) or one
+            a second, so a timer fires up to 1 s early (before 1.18; a 2-s timer after 1.66 s on
+            1.16.1). The scheduler takes due times as they come.
+        activity_due_time: Due time of a `run-activity` job: `receipt` is `"0s"` (1.15, 1.16.x),
+            `workflow_start` is the absolute time of the workflow's first history event (1.17,
+            1.18.3).
+        job_data_wrapped: Data of a `run-activity` job: a bare `HistoryEvent` (before 1.18) or one
             in field 1 of `durabletask.protos.backend.v1.ActivityInvocation` (True, 1.18.3).
-        timer_job_names_are_random: `timer-<id>-<random>` (True, 1.16.x) or `timer-<id>` (1.18.3).
+        timer_job_names_are_random: `timer-<id>-<random>` (before 1.18) or `timer-<id>` (1.18.3).
         result_reminder: Prefix, before `-<8 random characters>`, of the workflow actor's reminder
-            that carries an activity's result: `new-event` (1.16.x), `activity-result` (1.18.3).
+            that carries an activity's result: `new-event` (1.15, 1.16.x), `activity-result`
+            (1.17, 1.18.3).
         concurrency_key_sent: A `run-activity` job's metadata has `concurrency_key` = the activity's
             name (1.18.3).
-        list_jobs_id_is_prefix: `ListJobs` takes the actor id as a prefix (1.16.x) or as the whole
-            id (1.18.3); empty means every actor of the type on both.
+        list_jobs_id_is_prefix: `ListJobs` takes the actor id as a prefix (1.15, 1.16.x) or as the
+            whole id (1.17, 1.18.3); empty means every actor of the type on both.
         list_jobs_empty_type_is_all: `ListJobs` with actor type and id empty answers all actor
-            reminders of the namespace (1.16.x) or none (1.18.3).
+            reminders of the namespace (1.15, 1.16.x) or none (1.17, 1.18.3).
         listed_metadata_has_app_id: The metadata that `ListJobs` answers names the app (1.18.3).
-            Without it (1.16.x) a caller fills it in before it sends the metadata back.
+            Without it (before 1.18) a caller fills it in before it sends the metadata back.
         delete_by_metadata_supported: The scheduler has `DeleteByMetadata` and `DeleteByNamePrefix`
-            (1.18.3); older ones answer UNIMPLEMENTED.
-        job_name_rule: Which job names the scheduler takes: `subdomain` (1.16.x: each segment a
+            (1.17, 1.18.3); older ones answer UNIMPLEMENTED.
+        job_name_rule: Which job names the scheduler takes: `subdomain` (before 1.18: each segment a
             lower-case RFC 1123 subdomain of at most 253 characters, once `_`, `:`, `-` and blanks
             are dropped) or `no_separators` (1.18.3: anything without `/`, `\`, `#` and `?`).
         workflow_noun: The word for a workflow in error texts, as in `failed to create orchestration
-            instance: …` (1.16.x) and `failed to create workflow instance: …` (1.18.3).
+            instance: …` (before 1.18) and `failed to create workflow instance: …` (1.18.3).
         start_refusal_prefix: What a refused `StartInstance` says before the reason (1.15: nothing).
         duplicate_start_code: gRPC status name that answers a start whose id is active.
         duplicate_start_text: Its details; `{instance_id}` is to be filled in.
@@ -63,8 +64,8 @@ class Profile:
             with `history key … missing from state store` and an `activity-result-…` reminder
             refires each second (1.18.3).
         expired_status: What `GetInstance` answers when a live sidecar has saved a workflow again
-            whose keys had expired: `nameless_pending` (1.16.x: exists, no name, PENDING) or `error`
-            (1.18.3: UNKNOWN, `history key … missing`).
+            whose keys had expired: `nameless_pending` (1.16.x, 1.17: exists, no name, PENDING),
+            `not_found` (1.15) or `error` (1.18.3: UNKNOWN, `history key … missing`).
         timer_origin_recorded: `timerCreated` says what the timer is for, and from which app
             (1.18.3); older versions keep the time alone.
         parent_execution_told: A child's start names the execution of its parent, besides the
@@ -84,8 +85,8 @@ class Profile:
             (1.18.3: `ERR_ACTOR_TYPE_RESERVED`) or serves them while an app is connected.
         stack_trace_told: `GET /v1.0/workflows/…` tells a failure's stack trace (1.17 and 1.18.3,
             from the source).
-        purge_force_supported: `PurgeInstances{force: true}` purges what still runs (1.18.3) or the
-            flag is ignored (1.16.x).
+        purge_force_supported: `PurgeInstances{force: true}` purges what still runs (1.17, 1.18.3),
+            or the flag is ignored (1.15, 1.16.x).
         child_noun: The word for a child in the text of a recursive purge: `sub-orchestration`
             (1.16.x) or `child workflow` (1.18.3). Read in the source, not recorded.
         redis_tls_verified: With `enableTLS` the certificate of the Redis server is verified, unless
