@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from sidecar.components import StateStore
+from sidecar.http.errors import refused
 from sidecar.names import AppNames
 
 
@@ -35,14 +36,13 @@ def routes(probes: Probes) -> list[web.RouteDef]:
 
     async def healthz(_request: web.Request) -> web.Response:
         if not probes.workers():
-            return _not_ready("ERR_HEALTH_NOT_READY", "no app is connected")
+            return refused(500, "ERR_HEALTH_NOT_READY", "no app is connected")
         return await outbound(_request)
 
     async def outbound(_request: web.Request) -> web.Response:
         if not await probes.outbound():
-            return _not_ready(
-                "ERR_OUTBOUND_HEALTH_NOT_READY", "state store or scheduler is not reached"
-            )
+            text = "state store or scheduler is not reached"
+            return refused(500, "ERR_OUTBOUND_HEALTH_NOT_READY", text)
         return web.Response(status=204)
 
     async def metadata(_request: web.Request) -> web.Response:
@@ -53,10 +53,6 @@ def routes(probes: Probes) -> list[web.RouteDef]:
         web.get("/v1.0/healthz/outbound", outbound),
         web.get("/v1.0/metadata", metadata),
     ]
-
-
-def _not_ready(code: str, message: str) -> web.Response:
-    return web.json_response({"errorCode": code, "message": message}, status=500)
 
 
 def _metadata(probes: Probes) -> dict[str, object]:

@@ -170,6 +170,11 @@ def collect(ctx: DaprWorkflowContext, wanted: int) -> Steps:
     return found
 
 
+def echo_input(_ctx: DaprWorkflowContext, said: str) -> str:
+    """Return the input."""
+    return said
+
+
 def big(ctx: DaprWorkflowContext, length: int) -> Steps:
     """Pass a long text through an activity."""
     return (yield ctx.call_activity(echo, input="x" * length))
@@ -198,7 +203,7 @@ def versioned_2(ctx: DaprWorkflowContext, _asked: Any) -> Steps:
 NEW = sys.argv[3] == "new"
 WORKFLOWS = (
     *(chain, fan_in, monitor, approval, child, parent, child_race),
-    *(race, retried, collect, big, patched, spin, crew),
+    *(race, retried, collect, big, patched, spin, crew, echo_input),
 )
 
 

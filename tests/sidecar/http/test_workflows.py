@@ -161,6 +161,16 @@ def test_what_runs_is_neither_purged_nor_started_again(stack: Stack, profile: st
     assert answer == (500, "ERR_START_WORKFLOW", text)
 
 
+def test_bodies_up_to_4_mib_are_taken(stack: Stack) -> None:
+    """As daprd's default has it: a longer one is 413, and starts nothing."""
+    taken = call(stack, "POST", "echo_input/start?instanceID=http-long", f'"{"x" * 2_000_000}"')
+    assert taken.status_code == 202
+    assert len(finish(stack, "http-long").serialized_output) == 2_000_002
+    refused = call(stack, "POST", "echo_input/start?instanceID=http-longer", "x" * 5_000_000)
+    assert refused.status_code == 413
+    assert call(stack, "GET", "http-longer").status_code == 404
+
+
 @pytest.mark.parametrize("content", ["not json", "[1]"])
 @pytest.mark.parametrize("verb", STEERING)
 def test_a_body_that_is_no_json_object(stack: Stack, verb: str, content: str) -> None:
