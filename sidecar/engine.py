@@ -183,8 +183,8 @@ class Engine:
         """
         deleted = 0
         if recursive:
-            force = force and self._profile.purge_force_supported
-            for child in await self._children(instance_id, of_open=force):
+            of_open = force and self._profile.recursive_purge_forced
+            for child in await self._children(instance_id, of_open=of_open):
                 deleted += await self._purge_child(child, force=force)
         async with self._visit(instance_id) as actor:
             await actor.purge(force=force)

@@ -87,6 +87,8 @@ class Profile:
             from the source).
         purge_force_supported: `PurgeInstances{force: true}` purges what still runs (1.17, 1.18.3),
             or the flag is ignored (1.15, 1.16.x).
+        recursive_purge_forced: A forced purge that is recursive as well purges what still runs
+            (1.18.3) or refuses it (1.17). Read in the source, not recorded.
         child_noun: The word for a child in the text of a recursive purge: `sub-orchestration`
             (1.16.x) or `child workflow` (1.18.3). Read in the source, not recorded.
         redis_tls_verified: With `enableTLS` the certificate of the Redis server is verified, unless
@@ -130,6 +132,7 @@ class Profile:
     reminder_api_reserved: bool
     stack_trace_told: bool
     purge_force_supported: bool
+    recursive_purge_forced: bool
     child_noun: Literal["sub-orchestration", "child workflow"]
     redis_tls_verified: bool
     purge_skips_missing_child: bool
