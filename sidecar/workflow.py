@@ -14,7 +14,7 @@ from typing import NoReturn
 import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
 
-from sidecar import events, turn
+from sidecar import events, starts, turn
 from sidecar.errors import (
     ExecutionAbortedError,
     InstanceActiveError,
@@ -23,7 +23,7 @@ from sidecar.errors import (
     RefusedError,
     StalledError,
 )
-from sidecar.instance import Instance, begun, completion, start
+from sidecar.instance import Instance, begun, completion
 from sidecar.jobs import Jobs, carried_event, carried_timer
 from sidecar.metrics import Metrics
 from sidecar.names import EVENT_JOB, START_JOB, TIMER_JOB
@@ -233,7 +233,10 @@ class WorkflowActor:
         """Return the stored state; a child's start that a reminder carries is stored first."""
         state = await self._load()
         started = carried_event(reminder.data) if _is(reminder, START_JOB) else None
-        if started is None or not _is_new_execution(state, started):
+        if started is not None and starts.is_taken(state, started):
+            await self._refuse(started)
+            return None
+        if started is None or not starts.is_new_execution(state, started):
             if state is None:
                 _LOG.warning(
                     f"No workflow state found for actor '{self.instance_id}', terminating execution"
@@ -242,6 +245,14 @@ class WorkflowActor:
         new = begun(started, state)
         await self._saving(self._around.store.save_new(self.instance_id, new), new)
         return new
+
+    async def _refuse(self, started: HistoryEvent) -> None:
+        """Tell the parent that its child's id is taken; older Dapr tries again each second."""
+        if not self._around.profile.child_of_taken_id_fails:
+            raise InstanceActiveError(self.instance_id)
+        now_ns = self._around.clock_ns()
+        parent, told = starts.child_failed(self.instance_id, started, now_ns)
+        await self._around.jobs.wake(parent, EVENT_JOB, carried=told)
 
     def _with_reminder(self, state: Instance, reminder: Reminder) -> Instance:
         """Return the state with the event that a reminder stands for or carries."""
@@ -312,18 +323,6 @@ def _to_save(last: turn.Outcome) -> Instance:
 
 def _is(reminder: Reminder, prefix: str) -> bool:
     return reminder.name.startswith(f"{prefix}-")
-
-
-def _is_new_execution(state: Instance | None, started: HistoryEvent) -> bool:
-    """Tell whether a carried start begins an instance, or begins it anew after it has ended."""
-    if state is None:
-        return True
-    known = start(state.history) or start(state.inbox)
-    if completion(state.history) is None or known is None:
-        return False
-    # The same start once more, delivered again after a crash, is no new execution.
-    instance = known.executionStarted.workflowInstance
-    return instance.executionId != started.executionStarted.workflowInstance.executionId
 
 
 def _send(jobs: Jobs, message: turn.Message) -> Awaitable[object]:

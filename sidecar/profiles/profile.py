@@ -89,6 +89,9 @@ class Profile:
             or the flag is ignored (1.15, 1.16.x).
         recursive_purge_forced: A forced purge that is recursive as well purges what still runs
             (1.18.3) or refuses it (1.17). Read in the source, not recorded.
+        child_of_taken_id_fails: A child whose id another instance has, which still runs, fails in
+            its parent (1.18.3); before, the parent's turn is tried again each second. Read in the
+            source, not recorded. The sidecar tries the child's start again, and not the turn.
         child_noun: The word for a child in the text of a recursive purge: `sub-orchestration`
             (1.16.x) or `child workflow` (1.18.3). Read in the source, not recorded.
         redis_tls_verified: With `enableTLS` the certificate of the Redis server is verified, unless
@@ -133,6 +136,7 @@ class Profile:
     stack_trace_told: bool
     purge_force_supported: bool
     recursive_purge_forced: bool
+    child_of_taken_id_fails: bool
     child_noun: Literal["sub-orchestration", "child workflow"]
     redis_tls_verified: bool
     purge_skips_missing_child: bool

@@ -134,6 +134,14 @@ def parent(ctx: DaprWorkflowContext, asked: dict[str, Any]) -> Steps:
         return f"child failed: {error}"
 
 
+def adopter(ctx: DaprWorkflowContext, instance: str) -> Steps:
+    """Call a child of a given id, and say what became of it."""
+    try:
+        return (yield ctx.call_child_workflow(child, input={"number": 3}, instance_id=instance))
+    except Exception as error:  # noqa: BLE001 - whatever the child did
+        return f"child failed: {error}"
+
+
 def child_race(ctx: DaprWorkflowContext, _asked: Any) -> Steps:
     """Take the faster of two children."""
     slow: Any = ctx.call_child_workflow(child, input={"number": 1, "sleep": 3600})
@@ -202,7 +210,7 @@ def versioned_2(ctx: DaprWorkflowContext, _asked: Any) -> Steps:
 
 NEW = sys.argv[3] == "new"
 WORKFLOWS = (
-    *(chain, fan_in, monitor, approval, child, parent, child_race),
+    *(chain, fan_in, adopter, monitor, approval, child, parent, child_race),
     *(race, retried, collect, big, patched, spin, crew, echo_input),
 )
 

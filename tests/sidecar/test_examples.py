@@ -72,6 +72,20 @@ def test_a_failing_child_is_its_parents_to_handle(stack: Stack) -> None:
     assert status(stack, "bad-child:0001") == "FAILED"
 
 
+def test_a_child_whose_id_is_taken(stack: Stack, profile: str) -> None:
+    """It fails in its parent on 1.18.3; on 1.16 it begins once the id is free."""
+    start(stack, "collect", "taken", 1)
+    start(stack, "adopter", "adopter", "taken")
+    if profile == "1.16.1":
+        stack.client.raise_workflow_event("taken", "item", data=1)
+        assert outcome(stack, "adopter") == ("COMPLETED", "6")
+        return
+    ended, output = outcome(stack, "adopter")
+    assert ended == "COMPLETED"
+    assert "an active workflow with ID 'taken' already exists" in (output or "")
+    assert status(stack, "taken") == "RUNNING"
+
+
 @pytest.mark.parametrize(("failures", "runs"), [(99, 3), (-1, 1)])
 def test_retries_end(stack: Stack, failures: int, runs: int) -> None:
     """After the policy's attempts, or at once for a NonRetryableError, the failure is final."""
