@@ -1,6 +1,7 @@
 """Calls the sidecar as an app does that must not lose anything: again, until it is acknowledged."""
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from sidecar.protos import service_grpc
 from sidecar.protos import service_pb2 as pb
 
 _CALL_S = 12.0
+_WAITS_S = (0.02, 0.3, 2.0, _CALL_S)
 _PAUSE_S = 0.05
 _UNKNOWN = "no such instance exists"
 _CHANNEL_OPTIONS = (
@@ -59,11 +61,14 @@ class Client:
     async def ended(self, instance: str) -> Any:
         """Return the state of an instance that has been acknowledged, once it has ended.
 
-        LostError when the sidecar no longer knows it.
+        Gives up now and then, soon or late, and waits anew. LostError when the sidecar no longer
+        knows it.
         """
         request = pb.GetInstanceRequest(instanceId=instance, getInputsAndOutputs=True)
+        rng = random.Random(instance)  # noqa: S311 - to be run again, not to be secret
         while True:
-            answer = await self._once(self._stub.WaitForInstanceCompletion, request)
+            timeout_s = rng.choice(_WAITS_S)
+            answer = await self._once(self._stub.WaitForInstanceCompletion, request, timeout_s)
             if answer is not None:
                 return answer.workflowState
             if await self.get(instance) is None:
@@ -122,9 +127,9 @@ class Client:
             continue
         return answer
 
-    async def _once(self, call: Any, request: Any) -> Any | None:
+    async def _once(self, call: Any, request: Any, timeout_s: float = _CALL_S) -> Any | None:
         try:
-            return await call(request, timeout=_CALL_S)
+            return await call(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             if error.details() == _UNKNOWN or (error.details() or "").endswith(f": {_UNKNOWN}"):
                 raise LostError(f"{request.instanceId}: {error.details()}") from None

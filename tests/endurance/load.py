@@ -89,11 +89,12 @@ class Load:
             entry = Entry(case(self.seed, next(self._numbers), self.kinds))
             self.entries[entry.case.instance] = entry
             try:
-                await self._drive(entry)
+                await self.drive(entry)
             except LostError as error:
                 self.faults.append(f"lost: {error}")
 
-    async def _drive(self, entry: Entry) -> None:
+    async def drive(self, entry: Entry) -> None:
+        """Start a workflow, and do to it what its case says, until it has ended."""
         this = entry.case
         rng = random.Random(this.instance)  # noqa: S311 - to be run again, not to be secret
         if not await self._start(entry, rng):

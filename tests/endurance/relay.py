@@ -5,8 +5,12 @@ ends at once. So the worker connects again within milliseconds of the sidecar's 
 """
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import TypeAlias
 
+Reader: TypeAlias = asyncio.StreamReader
+Writer: TypeAlias = asyncio.StreamWriter
 _CHUNK = 1 << 16
 _LOOK_S = 0.01
 
@@ -17,7 +21,7 @@ class Relay:
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
         self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
+        self._open: set[Writer] = set()
         self.port = 0
 
     async def start(self) -> None:
@@ -36,7 +40,7 @@ class Relay:
         for each in list(self._open):
             each.transport.abort()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, reader: Reader, writer: Writer) -> None:
         self._open.add(writer)
         try:
             # Cancelled at the end of the loop alone.
@@ -44,7 +48,7 @@ class Relay:
                 up_reader, up_writer = await self._connect(writer)
                 self._open.add(up_writer)
                 try:
-                    await self._pump_both((reader, up_writer), (up_reader, writer))
+                    await self.pump_both((reader, writer), (up_reader, up_writer))
                 finally:
                     self._open.discard(up_writer)
                     up_writer.transport.abort()
@@ -52,17 +56,20 @@ class Relay:
             self._open.discard(writer)
             writer.transport.abort()
 
-    async def _connect(
-        self, writer: asyncio.StreamWriter
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connect(self, writer: Writer) -> tuple[Reader, Writer]:
         while not writer.transport.is_closing():
             with suppress(OSError):
                 return await asyncio.open_connection("127.0.0.1", self._target_port)
             await asyncio.sleep(_LOOK_S)
         raise ConnectionAbortedError
 
-    async def _pump_both(self, *ways: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
-        tasks = [asyncio.create_task(_pump(*each)) for each in ways]
+    async def pump_both(self, down: tuple[Reader, Writer], up: tuple[Reader, Writer]) -> None:
+        """Relay until either side ends."""
+        await self.first_to_end(_pump(down[0], up[1]), _pump(up[0], down[1]))
+
+    async def first_to_end(self, *ways: Coroutine[None, None, None]) -> None:
+        """Run both ways until one of them ends."""
+        tasks = [asyncio.create_task(each) for each in ways]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -71,7 +78,7 @@ class Relay:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(reader: Reader, writer: Writer) -> None:
     with suppress(OSError):
         while data := await reader.read(_CHUNK):
             writer.write(data)

@@ -6,15 +6,16 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 import aiohttp
-import redis
+from redis import Redis
 
+from tests.endurance.cutting import CuttingRelay
 from tests.endurance.relay import Relay
 from tests.support.components import write_component
 from tests.support.ports import free_port
@@ -80,13 +81,15 @@ class Stack:
 
     directory: Path
     profile: str
-    redis: redis.Redis
+    redis: Redis
     relay: Relay
     services: dict[str, Zygote]
     sidecar_address: str
     http: aiohttp.ClientSession
     sidecar_url: str
     scheduler_url: str
+    store_link: CuttingRelay
+    scheduler_link: CuttingRelay
     kills: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -127,21 +130,39 @@ class Stack:
 
 
 @asynccontextmanager
-async def stack(directory: Path, profile: str) -> AsyncIterator[Stack]:
-    """Run a stack whose processes write to `directory`, which is made."""
+async def stack(
+    directory: Path, profile: str, *, linked: bool = False, redis: Sequence[str] = ()
+) -> AsyncIterator[Stack]:
+    """Run a stack.
+
+    Args:
+        directory: Where its processes write; is made.
+        profile: Of sidecar and scheduler.
+        linked: The sidecar reaches Redis and the scheduler through relays that can cut.
+        redis: More arguments for the server.
+    """
     _prepare(directory)
     async with AsyncExitStack() as closing:
-        _, redis_port = closing.enter_context(redis_server(directory))
+        _, redis_port = closing.enter_context(redis_server(directory, *redis))
         ports = {name: free_port() for name in ("grpc", "http", "scheduler", "admin")}
         relay = Relay(ports["grpc"])
-        await relay.start()
-        closing.push_async_callback(relay.close)
-        connection = redis.Redis(port=redis_port)
+        store_link = CuttingRelay(redis_port)
+        scheduler_link = CuttingRelay(ports["scheduler"])
+        for each in (relay, store_link, scheduler_link):
+            await each.start()
+            closing.push_async_callback(each.close)
+        connection = Redis(port=redis_port)
         closing.callback(connection.close)
         http = await closing.enter_async_context(
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(5))
         )
-        env = _environment(directory, profile, redis_port, ports, relay.port)
+        env = _environment(directory, profile, ports)
+        env |= {
+            "ENDURANCE_SIDECAR": f"127.0.0.1:{relay.port}",
+            "STATE_REDIS_HOST": f"127.0.0.1:{store_link.port if linked else redis_port}",
+        }
+        if linked:
+            env["SIDECAR_SCHEDULER_ADDRESS"] = f"127.0.0.1:{scheduler_link.port}"
         services = {}
         for name, module in (
             ("scheduler", "sidecar.scheduler.__main__"),
@@ -150,8 +171,8 @@ async def stack(directory: Path, profile: str) -> AsyncIterator[Stack]:
         ):
             services[name] = Zygote(name, module, directory, env)
             closing.callback(services[name].close)
-        for each in services.values():
-            each.start()
+        for service in services.values():
+            service.start()
         made = Stack(
             directory=directory,
             profile=profile,
@@ -162,6 +183,8 @@ async def stack(directory: Path, profile: str) -> AsyncIterator[Stack]:
             http=http,
             sidecar_url=f"http://127.0.0.1:{ports['http']}/v1.0/healthz",
             scheduler_url=f"http://127.0.0.1:{ports['admin']}",
+            store_link=store_link,
+            scheduler_link=scheduler_link,
         )
         await made.ready()
         yield made
@@ -173,11 +196,8 @@ def _prepare(directory: Path) -> None:
     write_component(directory / "components")
 
 
-def _environment(
-    directory: Path, profile: str, redis_port: int, ports: Mapping[str, int], relay_port: int
-) -> dict[str, str]:
+def _environment(directory: Path, profile: str, ports: Mapping[str, int]) -> dict[str, str]:
     return {
-        "STATE_REDIS_HOST": f"127.0.0.1:{redis_port}",
         "SIDECAR_APP_ID": APP_ID,
         "SIDECAR_PROFILE": profile,
         "SIDECAR_GRPC_PORT": str(ports["grpc"]),
@@ -189,5 +209,4 @@ def _environment(
         "SCHEDULER_DATA_DIR": str(directory / "jobs"),
         "SCHEDULER_PROFILE": profile,
         "ENDURANCE_JOURNAL": str(directory / "journal.jsonl"),
-        "ENDURANCE_SIDECAR": f"127.0.0.1:{relay_port}",
     }

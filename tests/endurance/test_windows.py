@@ -1,0 +1,87 @@
+"""Failures in each window of a workflow's life: before a write, and after it but unacknowledged.
+
+A kill at random seldom meets them. Each write that the sidecar makes for an instance is refused
+once, and in another instance done and not answered; so is each schedule of a job.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from tests.endurance import rows
+from tests.endurance.arithmetic import mix
+from tests.endurance.cases import KINDS, Case
+from tests.endurance.client import Client
+from tests.endurance.cutting import Cut, CuttingRelay, Window
+from tests.endurance.load import Entry, Load
+from tests.endurance.stack import Stack, stack
+from tests.sidecar.conftest import PROFILES
+
+pytestmark = [pytest.mark.timeout(150), pytest.mark.parametrize("profile", PROFILES)]
+WRITES = range(6)
+SHAPES = ("chain", "timers", "events", "family", "again", "retry", "retries", "terminated")
+# The sidecar's client of Redis tries a second time by itself.
+REFUSALS = 2
+LONGEST_S = 60.0
+# Not every shape writes so often, and a message of several jobs meets one window.
+ENOUGH = 0.3
+
+
+def _case(kind: str, instance: str) -> Case:
+    return KINDS[kind](random.Random(instance), instance, mix(instance))  # noqa: S311 - repeatable
+
+
+async def _play(made: Stack, cases: Sequence[Case]) -> list[str]:
+    """Run all cases at once; return the faults."""
+    client = Client(made.sidecar_address)
+    load = Load(made, client, seed=0, kinds=())
+    entries = [Entry(each) for each in cases]
+    load.entries |= {each.case.instance: each for each in entries}
+    try:
+        async with asyncio.timeout(LONGEST_S), asyncio.TaskGroup() as tasks:
+            for each in entries:
+                tasks.create_task(load.drive(each))
+    except TimeoutError:
+        load.faults += [
+            f"stuck: {each.case.instance} {rows.read(made.redis, each.case.instance).kinds}"
+            for each in entries
+            if each.fate.name in ("STARTING", "ACKNOWLEDGED")
+        ]
+    finally:
+        await client.close()
+    return load.faults
+
+
+def _open(link: CuttingRelay, kinds: Sequence[str], refusals: int, *markers: bytes) -> list[Case]:
+    """Make a case for each failure of each write, and have it fail."""
+    cases = []
+    for kind, number, cut in product(kinds, WRITES, Cut):
+        made = _case(kind, f"{kind}-{cut.name.lower()}-{number}x")
+        times = refusals if cut is Cut.REFUSED else 1
+        link.windows.append(Window((made.instance.encode(), *markers), number, cut, times))
+        cases.append(made)
+    return cases
+
+
+def _met(link: CuttingRelay) -> float:
+    return sum(each.met > 0 for each in link.windows) / len(link.windows)
+
+
+async def test_no_write_that_fails_loses_anything(tmp_path: Path, profile: str) -> None:
+    """Whichever of an instance's writes to Redis it is."""
+    async with stack(tmp_path / "run", profile, linked=True) as made:
+        cases = _open(made.store_link, SHAPES, REFUSALS, b"EVAL")
+        assert await _play(made, cases) == []
+        assert _met(made.store_link) > ENOUGH
+
+
+async def test_no_schedule_that_fails_loses_anything(tmp_path: Path, profile: str) -> None:
+    """Whichever of an instance's jobs it is; with it the stream to the scheduler is cut for all."""
+    async with stack(tmp_path / "run", profile, linked=True) as made:
+        cases = _open(made.scheduler_link, SHAPES[::3], 1)
+        assert await _play(made, cases) == []
+        assert _met(made.scheduler_link) > ENOUGH
