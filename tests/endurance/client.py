@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -16,6 +16,7 @@ from sidecar.protos import service_pb2 as pb
 _CALL_S = 12.0
 _WAITS_S = (0.02, 0.3, 2.0, _CALL_S)
 _PAUSE_S = 0.05
+Look = Callable[[], Awaitable[bool]]
 _UNKNOWN = "no such instance exists"
 _CHANNEL_OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 30),
@@ -80,12 +81,12 @@ class Client:
         request = pb.RaiseEventRequest(instanceId=instance, name=name, input=payload)
         await self._acknowledged(self._stub.RaiseEvent, request)
 
-    async def suspend(self, instance: str, is_done: Callable[[], bool]) -> None:
+    async def suspend(self, instance: str, is_done: Look) -> None:
         """Suspend an instance exactly once: the SDK hangs on a second time."""
         request = pb.SuspendRequest(instanceId=instance)
         await self._exactly_once(self._stub.SuspendInstance, request, is_done)
 
-    async def resume(self, instance: str, is_done: Callable[[], bool]) -> None:
+    async def resume(self, instance: str, is_done: Look) -> None:
         """Resume an instance exactly once: the SDK fails the workflow on a second time."""
         request = pb.ResumeRequest(instanceId=instance)
         await self._exactly_once(self._stub.ResumeInstance, request, is_done)
@@ -115,11 +116,11 @@ class Client:
             else:
                 return
 
-    async def _exactly_once(self, call: Any, request: Any, is_done: Callable[[], bool]) -> None:
+    async def _exactly_once(self, call: Any, request: Any, is_done: Look) -> None:
         while await self._once(call, request) is None:
             # Whoever took the call has ended by the time that the next one answers.
             await self.get(request.instanceId)
-            if is_done():
+            if await is_done():
                 return
 
     async def _acknowledged(self, call: Any, request: Any) -> Any:

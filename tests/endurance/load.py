@@ -5,7 +5,6 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -17,7 +16,7 @@ import aiohttp
 from sidecar.protos import OrchestrationStatus
 from tests.endurance import journal, rows
 from tests.endurance.cases import Case, case
-from tests.endurance.client import Client, LostError
+from tests.endurance.client import Client, Look, LostError
 from tests.endurance.stack import APP_ID, Stack
 
 _PURGED = 0.5
@@ -110,7 +109,7 @@ class Load:
         if this.terminated:
             await asyncio.sleep(_BEFORE_TERMINATION_S)
             await self.client.terminate(this.instance, json.dumps(this.expected))
-        self._check(this, await self.client.ended(this.instance))
+        await self._check(this, await self.client.ended(this.instance))
         entry.fate = Fate.ENDED
         if rng.random() < _PURGED:
             await self._purge(entry)
@@ -128,14 +127,14 @@ class Load:
         entry.fate = Fate.ACKNOWLEDGED
         return True
 
-    def _holds(self, this: Case, kind: str) -> Callable[[], bool]:
-        def look() -> bool:
-            found = rows.read(self.stack.redis, this.instance)
+    def _holds(self, this: Case, kind: str) -> Look:
+        async def look() -> bool:
+            found = await self.rows(this.instance)
             return found.holds(kind) or found.holds("executionCompleted")
 
         return look
 
-    def _check(self, this: Case, state: Any) -> None:
+    async def _check(self, this: Case, state: Any) -> None:
         status = OrchestrationStatus.Name(state.workflowStatus).removeprefix(
             "ORCHESTRATION_STATUS_"
         )
@@ -145,11 +144,16 @@ class Load:
                 f"{this.instance}: {status} {state.output.value} {failed}, "
                 f"expected {this.status} {json.dumps(this.expected)}"
             )
-        self.faults += self.audit(this.instance)
+        self.faults += await self.audit(this.instance)
 
-    def audit(self, instance: str) -> list[str]:
+    async def rows(self, instance: str) -> rows.Rows:
+        """Return the rows of an instance."""
+        # In a thread, for Redis may be away.
+        return await asyncio.to_thread(rows.read, self.stack.redis, instance)
+
+    async def audit(self, instance: str) -> list[str]:
         """Return what is wrong with the rows of an instance that has ended."""
-        found = rows.read(self.stack.redis, instance)
+        found = await self.rows(instance)
         faults = [*found.faults]
         if found.inbox:
             faults.append(f"{instance} has ended, and its inbox holds {len(found.inbox)} rows")
@@ -162,7 +166,7 @@ class Load:
         await self.without_jobs(instance)
         await self.client.purge(instance)
         # On 1.16.1 a purge that was cut off leaves children that the next one does not reach.
-        for each in rows.instances(self.stack.redis, instance):
+        for each in await asyncio.to_thread(rows.instances, self.stack.redis, instance):
             await self.client.purge(each)
         entry.fate = Fate.PURGED
 

@@ -62,7 +62,7 @@ async def run(
             await made.ready()
             drain.set_result(_DRAIN_S)
             await running
-            return await _reckon(made, load, time.monotonic() - began_s)
+            return await reckon(made, load, time.monotonic() - began_s)
         finally:
             running.cancel()
             await client.close()
@@ -86,11 +86,12 @@ def _say(number: int, kill: Kill, load: Load) -> None:
     )
 
 
-async def _reckon(made: Stack, load: Load, took_s: float) -> Report:
+async def reckon(made: Stack, load: Load, took_s: float) -> Report:
+    """Compare what the load knows with what there is, once the load has ended."""
     fates = Counter(each.fate for each in load.entries.values())
     faults = load.faults + await _stuck(made, load)
     faults += await _left_jobs(load)
-    faults += _leftovers(made, load)
+    faults += await _leftovers(made, load)
     written = journal.read(made.journal)
     figures = {
         **{f"kills of {name}": n for name, n in sorted(made.kills.items())},
@@ -137,7 +138,7 @@ async def _left_jobs(load: Load) -> list[str]:
     return []
 
 
-def _leftovers(made: Stack, load: Load) -> list[str]:
+async def _leftovers(made: Stack, load: Load) -> list[str]:
     faults = []
     for instance in rows.instances(made.redis):
         root = instance.partition(".")[0]
@@ -147,5 +148,5 @@ def _leftovers(made: Stack, load: Load) -> list[str]:
         elif entry.fate in (Fate.ABANDONED, Fate.PURGED):
             faults.append(f"{instance} has rows, and is {entry.fate.name}")
         elif entry.fate is Fate.ENDED:
-            faults += load.audit(instance)
+            faults += await load.audit(instance)
     return faults

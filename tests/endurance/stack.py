@@ -19,7 +19,7 @@ from tests.endurance.cutting import CuttingRelay
 from tests.endurance.relay import Relay
 from tests.support.components import write_component
 from tests.support.ports import free_port
-from tests.support.services import ROOT, redis_server
+from tests.support.services import ROOT, Service, redis_server
 
 APP_ID = "lab"
 WORKERS = ("worker-0", "worker-1")
@@ -90,6 +90,9 @@ class Stack:
     scheduler_url: str
     store_link: CuttingRelay
     scheduler_link: CuttingRelay
+    redis_service: Service
+    redis_port: int
+    closing: AsyncExitStack
     kills: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -104,6 +107,12 @@ class Stack:
             self.kills[each] += 1
         for each in names:
             self.services[each].start()
+
+    def restart_redis(self, *arguments: str) -> None:
+        """SIGKILL Redis, and start it again on its port."""
+        self.redis_service.kill()
+        again = redis_server(self.directory, *arguments, port=self.redis_port)
+        self.redis_service, _ = self.closing.enter_context(again)
 
     async def ready(self) -> None:
         """Wait until the scheduler is up and the sidecar has a worker."""
@@ -143,7 +152,7 @@ async def stack(
     """
     _prepare(directory)
     async with AsyncExitStack() as closing:
-        _, redis_port = closing.enter_context(redis_server(directory, *redis))
+        redis_service, redis_port = closing.enter_context(redis_server(directory, *redis))
         ports = {name: free_port() for name in ("grpc", "http", "scheduler", "admin")}
         relay = Relay(ports["grpc"])
         store_link = CuttingRelay(redis_port)
@@ -185,6 +194,9 @@ async def stack(
             scheduler_url=f"http://127.0.0.1:{ports['admin']}",
             store_link=store_link,
             scheduler_link=scheduler_link,
+            redis_service=redis_service,
+            redis_port=redis_port,
+            closing=closing,
         )
         await made.ready()
         yield made
