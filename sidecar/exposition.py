@@ -36,6 +36,11 @@ class Counter:
         self._fixed = fixed or {}
         self._counts: dict[Labels, int] = {}
 
+    @property
+    def labels(self) -> Labels:
+        """Return the names of all labels."""
+        return (*self._fixed, *self._labels)
+
     def count(self, *values: str, times: int = 1) -> None:
         """Count once more, for these values of the labels."""
         key = _bounded(values, self._counts)
@@ -51,6 +56,7 @@ class Gauge:
     """A number that is read when it is asked for."""
 
     kind = "gauge"
+    labels: Labels = ()
 
     def __init__(self, name: str, told: str, read: Callable[[], int]) -> None:
         self.name = name
@@ -90,6 +96,11 @@ class Histogram:
         self._fixed = fixed or {}
         self._counts: dict[Labels, list[int]] = {}
         self._sums: dict[Labels, int] = {}
+
+    @property
+    def labels(self) -> Labels:
+        """Return the names of all labels but `le`."""
+        return (*self._fixed, *self._labels)
 
     def observe(self, value_ms: int, *values: str) -> None:
         """Take a value; 0 and less are left out."""

@@ -97,15 +97,15 @@ class Metrics:
             app,
         )
 
+        self.all = (
+            *(self._operations, self._operation_ms, self._workflows, self._workflow_ms),
+            *(self._scheduling_ms, self._handed_out, self._activities, self._activity_ms),
+            self._reminders,
+        )
+
     def text(self) -> str:
         """Write all of them."""
-        return text(
-            (
-                *(self._operations, self._operation_ms, self._workflows, self._workflow_ms),
-                *(self._scheduling_ms, self._handed_out, self._activities, self._activity_ms),
-                self._reminders,
-            )
-        )
+        return text(self.all)
 
     def counting(self, handle: Handler) -> Handler:
         """Return a handler of due jobs that counts them as fired reminders."""

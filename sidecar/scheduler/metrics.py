@@ -41,13 +41,14 @@ class Metrics:
         self._latency_ms = Histogram(
             "dapr_scheduler_trigger_latency", "From delivery to answer, ms.", _LABELS, BOUNDS_MS
         )
+        counters = (self._created, self._triggered, self._failed, self._undelivered)
+        self.all = (self._streams, *counters, self._latency_ms)
         # What is out: at most one delivery a job.
         self._sent_ns: dict[tuple[int, int], int] = {}
 
     def text(self) -> str:
         """Write all of them."""
-        counters = (self._created, self._triggered, self._failed, self._undelivered)
-        return text((self._streams, *counters, self._latency_ms))
+        return text(self.all)
 
     def created(self, job: Job) -> None:
         """Count a stored job."""
