@@ -26,6 +26,7 @@ class SchedulerLink:
                 await asyncio.wait([self._running])
             finally:
                 self._running.cancel()
+                await asyncio.wait([self._running])
             if not self._running.cancelled():
                 # A watch ends by itself only where it fails.
                 self._running.result()

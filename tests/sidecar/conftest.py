@@ -10,6 +10,7 @@ from tests.sidecar.scenarios import expiry_while_the_sidecar_lives, run_all
 from tests.sidecar.stack import EXAMPLES_APP, Stack, stack
 
 PROFILES = ("1.16.1", "1.18.3")
+KEPT_S = 3600
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +46,15 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, 
             return closing.enter_context(stack(directory / profile, profile, worker_app=app))
 
         yield dict(zip(PROFILES, pool.map(made, PROFILES), strict=True))
+
+
+@pytest.fixture(scope="session")
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Stack]]:
+    """Give a running stack of each profile, for tests with instances of their own."""
+    directory = tmp_path_factory.mktemp("stacks")
+    with ExitStack() as closing, ThreadPoolExecutor(len(PROFILES)) as pool:
+
+        def begin(profile: str) -> Stack:
+            return closing.enter_context(stack(directory / profile, profile, ttl_s=KEPT_S))
+
+        yield dict(zip(PROFILES, pool.map(begin, PROFILES), strict=True))

@@ -1,7 +1,7 @@
 """What the loss of memory does: nothing by itself, and the runaway once the state has expired."""
 
 from scheduler_api import SchedulerClient
-from tests.sidecar.faults.conftest import KEPT_S
+from tests.sidecar.conftest import KEPT_S
 from tests.sidecar.faults.switches import Switches
 from tests.sidecar.recorded_logs import logged, recorded
 from tests.sidecar.scenarios import finish, start

@@ -1,36 +1,37 @@
 """What the admin routes show of instances and jobs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.sidecar.conftest import KEPT_S
 from tests.sidecar.scenarios import finish, start
-from tests.sidecar.stack import Stack, stack, until
+from tests.sidecar.stack import Stack, until
 
-KEPT_S = 600
+OURS = "seen-"
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def running(stacks: Mapping[str, Stack]) -> Iterator[Stack]:
     """Give a stack with an ended instance, one that waits and one whose activity runs."""
-    directory = tmp_path_factory.mktemp("inspection") / "stack"
-    with stack(directory, "1.16.1", ttl_s=KEPT_S) as made:
-        hold = directory / "hold"
-        hold.touch()
-        start(made, "seq", "done-1", {"steps": 1})
-        finish(made, "done-1")
-        start(made, "ext", "open-1")
-        start(made, "seq", "open-2", {"steps": 1, "hold": str(hold)})
-        until(lambda: made.executions("open-2"))
-        yield made
-        hold.unlink()
+    made = stacks["1.16.1"]
+    hold = made.directory / "hold"
+    hold.touch()
+    start(made, "seq", "seen-1", {"steps": 1})
+    finish(made, "seen-1")
+    start(made, "ext", "seen-2")
+    start(made, "seq", "seen-3", {"steps": 1, "hold": str(hold)})
+    until(lambda: made.executions("seen-3"))
+    yield made
+    hold.unlink()
+    made.client.terminate_workflow("seen-2")
 
 
 def _get(running: Stack, what: str, **query: Any) -> httpx.Response:
     url = running.health_url.replace("v1.0/healthz", f"admin/{what}")
-    return httpx.get(url, params=query, timeout=5)
+    return httpx.get(url, params={"prefix": OURS} | query, timeout=5)
 
 
 def _instances(running: Stack, **query: Any) -> dict[str, dict[str, Any]]:
@@ -40,11 +41,11 @@ def _instances(running: Stack, **query: Any) -> dict[str, dict[str, Any]]:
 def test_an_instance_is_shown_with_its_state(running: Stack) -> None:
     """Ended, it is stored alone; open, it is in memory too."""
     shown = _instances(running)
-    assert list(shown) == ["done-1", "open-1", "open-2"]
-    done = shown["done-1"]
+    assert list(shown) == ["seen-1", "seen-2", "seen-3"]
+    done = shown["seen-1"]
     assert KEPT_S - 60 < done.pop("metadata_ttl_s") <= KEPT_S
     assert done == {
-        "id": "done-1",
+        "id": "seen-1",
         "name": "seq",
         "status": "COMPLETED",
         "generation": 1,
@@ -54,15 +55,15 @@ def test_an_instance_is_shown_with_its_state(running: Stack) -> None:
         "stored": True,
         "in_flight": [],
     }
-    assert (shown["open-1"]["status"], shown["open-1"]["name"]) == ("RUNNING", "ext")
-    assert shown["open-1"]["in_memory"]
+    assert (shown["seen-2"]["status"], shown["seen-2"]["name"]) == ("RUNNING", "ext")
+    assert shown["seen-2"]["in_memory"]
 
 
 def test_an_activity_in_flight_is_shown_with_its_execution(running: Stack) -> None:
     """Which task, how long it runs, and how often it was begun."""
-    (work,) = _instances(running)["open-2"]["in_flight"]
+    (work,) = _instances(running)["seen-3"]["in_flight"]
     assert work.pop("since_ms") >= 0
-    (known,) = running.executions("open-2")
+    (known,) = running.executions("seen-3")
     assert work == {
         "kind": "activity",
         "task_id": 1,
@@ -75,25 +76,25 @@ def test_an_activity_in_flight_is_shown_with_its_execution(running: Stack) -> No
 def test_pages_follow_the_order_of_ids(running: Stack) -> None:
     """The last id of a page asks for the next."""
     first = _get(running, "instances", limit=2).json()
-    assert [each["id"] for each in first["instances"]] == ["done-1", "open-1"]
-    assert (first["total"], first["next"]) == (3, "open-1")
+    assert [each["id"] for each in first["instances"]] == ["seen-1", "seen-2"]
+    assert (first["total"], first["next"]) == (3, "seen-2")
     last = _get(running, "instances", limit=2, after=first["next"]).json()
-    assert [each["id"] for each in last["instances"]] == ["open-2"]
+    assert [each["id"] for each in last["instances"]] == ["seen-3"]
     assert last["next"] is None
-    assert list(_instances(running, prefix="open-")) == ["open-1", "open-2"]
+    assert list(_instances(running, prefix="seen-2")) == ["seen-2"]
 
 
 def test_jobs_are_those_of_the_scheduler(running: Stack) -> None:
     """The activity's, and the waiting workflow's timer; both can be filtered."""
     listed = _get(running, "jobs").json()
     shown = {each["actor_id"]: each for each in listed["jobs"]}
-    assert set(shown) == {"open-1", "open-2::1::1"}
-    activity = shown["open-2::1::1"]
+    assert set(shown) == {"seen-2", "seen-3::1::1"}
+    activity = shown["seen-3::1::1"]
     assert activity["actor_type"] == "dapr.internal.default.lab.activity"
     assert activity["name"] == "run-activity"
     assert activity["data_bytes"] > 0
-    assert [each["actor_id"] for each in _get(running, "jobs", prefix="open-1").json()["jobs"]] == [
-        "open-1"
+    assert [each["actor_id"] for each in _get(running, "jobs", prefix="seen-2").json()["jobs"]] == [
+        "seen-2"
     ]
     assert _get(running, "jobs", limit=1).json()["total"] == 2
 
@@ -116,4 +117,4 @@ def test_what_memory_has_is_shown_without_a_store(running: Stack) -> None:
     page = _get(running, "instances").json()
     httpx.delete(admin, timeout=5)
     assert "failed on purpose" in page["store_error"]
-    assert [each["id"] for each in page["instances"]] == ["open-1", "open-2"]
+    assert [each["id"] for each in page["instances"]] == ["seen-2", "seen-3"]
