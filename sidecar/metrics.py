@@ -143,9 +143,10 @@ class Metrics:
             self._workflows.count(_name((*state.history, *state.inbox)), status)
             raise
 
-    def turn_saved(self, state: Instance) -> None:
+    def turn_saved(self, before: Instance, state: Instance) -> None:
         """Count a workflow that has ended with this turn."""
-        completed = completion(state.history)
+        known = len(before.history) if before.generation == state.generation else 0
+        completed = completion(state.history[known:])
         if completed is None:
             return
         status = {

@@ -175,7 +175,7 @@ class WorkflowActor:
                 await self._carry_out(outcome)
             after = _to_save(outcomes[-1])
             await self._saving(self._around.store.save_turn(self.instance_id, before, after), after)
-        self._around.metrics.turn_saved(after)
+        self._around.metrics.turn_saved(before, after)
         self._around.waiters.publish(self.instance_id, after)
         if after.inbox:
             # Goes on a second later, when the scheduler tries again.
