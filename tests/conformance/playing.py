@@ -26,7 +26,7 @@ def play(bench: Bench, scenario: Scenario, known: Sequence[Declared], *, externa
     except (ConformanceError, grpc.RpcError, OSError, TimeoutError) as error:
         why = f"{type(error).__name__}: {error}"
         return Result(scenario.name, bench.profile, Verdict.FAILED, why=why)
-    ours = seen(bench, since, played.restarted_at, played.notes)
+    ours = seen(bench, played.since or since, played.restarted_at, played.notes)
     tidy(bench, scenario)
     real = scenario.real(bench.profile)
     differences = compare(scenario.facets, real, ours, bench.handles)

@@ -70,8 +70,8 @@ class Stack(Bench):
         """Edit the component, and wait until the sidecar, if it is up, has taken it up."""
         write_component(self.directory / "components", ttl_s)
         if self.sidecar is not None and self.sidecar.process.poll() is None:
-            wanted = ttl_s if ttl_s > 0 else None
-            until(lambda: self.metadata()["components"][0]["ttlInSeconds"] == wanted)
+            wanted = max(ttl_s, 0)
+            until(lambda: (self.metadata()["components"][0]["ttlInSeconds"] or 0) == wanted)
 
     def log(self) -> list[dict[str, Any]]:
         """Return the log of all the sidecar's lives."""

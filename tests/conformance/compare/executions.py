@@ -15,6 +15,7 @@ _FIRST = 4
 _SECOND_S = (0.9, 1.1)
 _LATER_S = 3.5
 _GRACE_S = 0.6
+_LATELY_S = 2.0
 
 
 def tasks(instance: str) -> Facet:
@@ -91,6 +92,16 @@ def unstopped(instance: str) -> Facet:
         return any(since < one.at < end for one in _of(exchange, instance, "start"))
 
     return Facet(f"{instance} runs on after terminate and purge", goes_on)
+
+
+def goes_on(instance: str) -> Facet:
+    """Compare whether the activity is still executed in the last seconds of the exchange."""
+
+    def lately(exchange: Exchange) -> bool:
+        last = max(one.at for one in exchange.executions)
+        return any(one.at > last - _LATELY_S for one in _of(exchange, instance, "start"))
+
+    return Facet(f"{instance} goes on", lately)
 
 
 def repeated(exchange: Exchange, instance: str) -> list[float]:

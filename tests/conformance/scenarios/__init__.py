@@ -1,6 +1,6 @@
 """The recorded scenarios, one module a subject."""
 
-from tests.conformance.scenarios import ids, losses, restarts, rows, steady, steering
+from tests.conformance.scenarios import ids, losses, restarts, rows, sources, steady, steering
 from tests.conformance.scenarios.scenario import Played, Scenario
 
 __all__ = ["SCENARIOS", "Played", "Scenario", "by_name"]
@@ -11,6 +11,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *rows.SCENARIOS,
     *restarts.SCENARIOS,
     *losses.SCENARIOS,
+    *sources.SCENARIOS,
 )
 
 

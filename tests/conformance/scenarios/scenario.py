@@ -16,11 +16,13 @@ class Played:
 
     Attributes:
         restarted_at: When the sidecar was started again (seconds of the wall clock), if it was.
+        since: From when on it is compared, if not from its beginning (the same clock).
         notes: What it has looked at, by the name of the facet.
     """
 
     restarted_at: float | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+    since: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
