@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.conformance import declared
+from tests.conformance import declared, scale
 from tests.conformance.errors import ConformanceError
 from tests.conformance.options import Options, parse
 from tests.conformance.result import Result
@@ -24,6 +24,8 @@ def main(arguments: Sequence[str]) -> int:
         if options.list:
             _print_list()
             return 0
+        if options.scale:
+            return _scale(options)
         scenarios = [by_name(each) for each in options.scenarios]
         with tempfile.TemporaryDirectory(prefix="conformance-") as directory:
             results, runtimes = run(options.keep or Path(directory), options, scenarios)
@@ -53,6 +55,19 @@ def run(
     return results, {
         version: runtime for version, (_, runtime) in zip(options.versions, played, strict=True)
     }
+
+
+def _scale(options: Options) -> int:
+    """Play the rows of the runaway at scale, one after the other, on stacks of their own."""
+    counted = []
+    with tempfile.TemporaryDirectory(prefix="conformance-") as directory:
+        for row in scale.rows():
+            if row.version in options.versions:
+                print(f"{row.name} ({row.version}) ...", flush=True)  # noqa: T201
+                counted.append(embedded.run_row(options.keep or Path(directory), row))
+                scale.print_rows(counted[-1:])
+    scale.print_rows(counted)
+    return 0 if all(each.is_as_recorded for each in counted) else 1
 
 
 def _print_list() -> None:

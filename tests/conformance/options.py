@@ -160,6 +160,8 @@ def _unknown(option: str, given: Sequence[str] | None, known: Sequence[str]) -> 
 
 def _disagreeing(given: argparse.Namespace, commands: dict[Need, str]) -> list[str]:
     problems = []
+    if given.scale and given.grpc is not None:
+        problems.append("--scale: is for the embedded sidecar; leave out --grpc")
     if given.grpc is None:
         handles = [*_ADDRESSES, *commands, Need.HTTP, Need.LOG]
         problems += [

@@ -109,9 +109,11 @@ def seq(ctx: DaprWorkflowContext, asked: dict[str, Any]) -> Steps:
     return results
 
 
-def fan(ctx: DaprWorkflowContext, _asked: Any) -> Steps:
-    """Run five activities at once."""
-    tasks = [ctx.call_activity(act, input={"i": i, "sleep": 0.2}) for i in range(_FAN_WIDTH)]
+def fan(ctx: DaprWorkflowContext, asked: dict[str, Any] | None) -> Steps:
+    """Run `width` activities at once, five if it is not said, that sleep `sleep`."""
+    asked = asked or {}
+    sleep_s, width = asked.get("sleep", 0.2), asked.get("width", _FAN_WIDTH)
+    tasks = [ctx.call_activity(act, input={"i": i, "sleep": sleep_s}) for i in range(width)]
     return (yield when_all(tasks))
 
 

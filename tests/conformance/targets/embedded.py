@@ -7,7 +7,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Semaphore
 
-from tests.conformance.bench import Bench
+from tests.conformance import scale
+from tests.conformance.bench import WORKER_APP, Bench
 from tests.conformance.declared import Declared
 from tests.conformance.needs import Need
 from tests.conformance.playing import not_playable, play
@@ -52,6 +53,13 @@ def run(
         found = [one for each in pool.map(work, range(min(_BENCHES, len(batches)))) for one in each]
     by_name = left_out | {each.scenario: each for each in found}
     return [by_name[each.name] for each in scenarios], ", ".join(sorted(runtimes)) or "nobody"
+
+
+def run_row(directory: Path, row: scale.Row) -> scale.Counted:
+    """Play a row of the runaway at scale on a stack of its own, without a relay."""
+    app = scale.worker_app(WORKER_APP)
+    with stack(scale.logs(directory, row), row.version, relayed=False, worker_app=app) as bench:
+        return scale.play(bench, row)
 
 
 def _work(

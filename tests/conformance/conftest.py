@@ -1,0 +1,17 @@
+"""One run of the driver on embedded stacks of all recorded versions."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.conformance.__main__ import run
+from tests.conformance.options import parse
+from tests.conformance.result import Result
+from tests.conformance.scenarios import SCENARIOS
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, str], Result]:
+    """Give what became of each scenario on each version."""
+    found, _ = run(tmp_path_factory.mktemp("conformance"), parse([]), SCENARIOS)
+    return {(each.scenario, each.version): each for each in found}
