@@ -44,7 +44,6 @@ def restart_sidecar_sigkill(bench: Bench) -> Played:
     bench.order("rkill", hold=True)
     bench.tap.hold()
     bench.kill_sidecar()
-    time.sleep(1.0)
     restarted_at = time.time()
     bench.start_sidecar()
     bench.reachable()

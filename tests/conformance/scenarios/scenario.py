@@ -36,7 +36,6 @@ class Scenario:
         instances: What it leaves behind.
         needs: Handles without which it can't be played.
         alone: It disturbs whatever else runs on the bench.
-        spoils: The bench is of no use afterwards.
         tables: What real Dapr did, by version, where it is not in a recording.
     """
 
@@ -46,7 +45,6 @@ class Scenario:
     instances: Sequence[str] = ()
     needs: frozenset[Need] = frozenset()
     alone: bool = False
-    spoils: bool = False
     recording: str = ""
     tables: Mapping[str, Exchange] | None = None
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Semaphore
@@ -36,7 +37,7 @@ def run(
     }
     playable = [each for each in scenarios if each.name not in left_out]
     runtimes: set[str] = set()
-    waiting: SimpleQueue[list[Scenario]] = SimpleQueue()
+    waiting: SimpleQueue[Batch] = SimpleQueue()
     quiet = [each for each in playable if not each.alone]
     batches = (
         [quiet, *([each] for each in playable if each.alone)]
@@ -44,7 +45,7 @@ def run(
         else [[each] for each in playable]
     )
     for each in batches:
-        waiting.put(each)
+        waiting.put(Batch(each))
 
     def work(number: int) -> list[Result]:
         return _work(directory / f"{version}-{number}", version, waiting, known, runtimes)
@@ -53,6 +54,18 @@ def run(
         found = [one for each in pool.map(work, range(min(_BENCHES, len(batches)))) for one in each]
     by_name = left_out | {each.scenario: each for each in found}
     return [by_name[each.name] for each in scenarios], ", ".join(sorted(runtimes)) or "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Scenarios that are played at once on one bench.
+
+    Attributes:
+        is_second: They could not be played before, and are tried once more.
+    """
+
+    scenarios: Sequence[Scenario]
+    is_second: bool = False
 
 
 def run_row(directory: Path, row: scale.Row) -> scale.Counted:
@@ -65,7 +78,7 @@ def run_row(directory: Path, row: scale.Row) -> scale.Counted:
 def _work(
     directory: Path,
     version: str,
-    waiting: "SimpleQueue[list[Scenario]]",
+    waiting: "SimpleQueue[Batch]",
     known: Sequence[Declared],
     runtimes: set[str],
 ) -> list[Result]:
@@ -81,7 +94,7 @@ def _work(
 
 
 def _play_on(
-    bench: Bench, waiting: "SimpleQueue[list[Scenario]]", known: Sequence[Declared]
+    bench: Bench, waiting: "SimpleQueue[Batch]", known: Sequence[Declared]
 ) -> list[Result]:
     results: list[Result] = []
     while True:
@@ -89,11 +102,17 @@ def _play_on(
             batch = waiting.get_nowait()
         except Empty:
             return results
-        with ThreadPoolExecutor(len(batch)) as pool:
-            results += pool.map(lambda each: play(bench, each, known, external=False), batch)
-        if any(each.spoils for each in batch) or any(
-            each.verdict is Verdict.FAILED for each in results
-        ):
+        with ThreadPoolExecutor(len(batch.scenarios)) as pool:
+            found = list(
+                pool.map(lambda each: play(bench, each, known, external=False), batch.scenarios)
+            )
+        failed = [each.scenario for each in found if each.verdict is Verdict.FAILED]
+        again = [each for each in batch.scenarios if each.name in failed and not batch.is_second]
+        for each in again:
+            waiting.put(Batch([each], is_second=True))
+        repeated = {each.name for each in again}
+        results += [each for each in found if each.scenario not in repeated]
+        if failed:
             return results
 
 
