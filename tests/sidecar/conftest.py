@@ -1,4 +1,4 @@
-"""Stacks on which the recorded scenarios have been run, one for each profile."""
+"""Stacks that tests share, one for each profile."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.sidecar.scenarios import expiry_while_the_sidecar_lives, run_all
+from tests.sidecar.scenarios import play
 from tests.sidecar.stack import EXAMPLES_APP, Stack, stack
 
 PROFILES = ("1.16.1", "1.18.3")
@@ -14,25 +14,17 @@ KEPT_S = 3600
 
 
 @pytest.fixture(scope="session")
-def expired(played: Mapping[str, Stack]) -> Mapping[str, Stack]:
-    """Give the same stacks, after the keys of a running workflow have expired on them."""
-    with ThreadPoolExecutor(len(PROFILES)) as pool:
-        list(pool.map(expiry_while_the_sidecar_lives, played.values()))
-    return played
-
-
-@pytest.fixture(scope="session")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Stack]]:
-    """Give the stacks, still running, after all scenarios have been played on them at once."""
+    """Give stacks, still running, on which two workflows have ended."""
     directory = tmp_path_factory.mktemp("played")
     with ExitStack() as closing, ThreadPoolExecutor(len(PROFILES)) as pool:
 
-        def play(profile: str) -> Stack:
+        def begin(profile: str) -> Stack:
             made = closing.enter_context(stack(directory / profile, profile))
-            run_all(made)
+            play(made)
             return made
 
-        yield dict(zip(PROFILES, pool.map(play, PROFILES), strict=True))
+        yield dict(zip(PROFILES, pool.map(begin, PROFILES), strict=True))
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sidecar import traces
 from tests.sidecar.conftest import PROFILES
 from tests.sidecar.scenarios import start
 from tests.sidecar.stack import Stack, stack, until
@@ -21,6 +22,7 @@ pytestmark = [pytest.mark.timeout(150), pytest.mark.parametrize("profile", PROFI
 LOST = [f"lost-{n}" for n in range(4)]
 # Three chains of this length ask for less than the one execution a second that a job allows.
 ACTIVITY_S = 3.5
+TIMER = "timer-lost"
 PERIODS = 2
 # A result that no execution waits for is offered again within 0.75 s: gaps in a chain.
 SLACK = 0.2
@@ -33,10 +35,14 @@ class Aftermath:
     Attributes:
         side_by_side: Executions of one activity at once, on average over `PERIODS` periods.
         executions: All that had begun by then.
+        turns: Of a workflow whose timer fired after its state was lost.
+        drops: Log lines that say so.
     """
 
     side_by_side: Mapping[str, float]
     executions: Mapping[str, int]
+    turns: int
+    drops: int
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +62,7 @@ def _play(stack: Stack) -> list[Aftermath]:
     for each in LOST:
         start(stack, "seq", each, {"steps": 1, "sleep": ACTIVITY_S, "hold": str(hold)})
     chains = 2 if stack.profile == "1.16.1" else 0
+    start(stack, "timer", TIMER, ACTIVITY_S)
     return [_short(stack, hold, in_flight=1), _short(stack, hold, in_flight=chains), _long(stack)]
 
 
@@ -95,6 +102,8 @@ def _aftermath(stack: Stack) -> Aftermath:
     return Aftermath(
         {each: _busy_s(stack, each, since, until_at) / (until_at - since) for each in LOST},
         {each: len(stack.executions(each)) for each in LOST},
+        len(traces.turns(stack.tap.of(TIMER))),
+        stack.logged(f"No workflow state found for actor '{TIMER}', terminating execution"),
     )
 
 
@@ -133,3 +142,11 @@ def test_an_outage_that_no_execution_outlives_leaves_one_chain(
             assert long.side_by_side[each] == pytest.approx(1, abs=SLACK)
     else:
         assert long.executions == second.executions == dict.fromkeys(LOST, 2)
+
+
+def test_reminders_of_a_lost_workflow_are_dropped(
+    outages: Mapping[str, list[Aftermath]], profile: str
+) -> None:
+    """Its timer fires for nobody: no turn is taken, nothing is tried again."""
+    last = outages[profile][-1]
+    assert (last.turns, last.drops) == (1, 1)

@@ -25,7 +25,8 @@ def outage(bench: Bench, instance: str, damage: Callable[[], object]) -> float:
     """Kill the sidecar during an activity, damage its state, and start it again.
 
     The SDK closes its old channel ten seconds after the kill, and its process dies of a result that
-    comes later; so the sidecar is started at once. The app's stream comes back when the activity has ended and the job is `_LAG_S` old.
+    comes later; so the sidecar is started at once. The app's stream comes back when the activity
+    has ended and the job is `_LAG_S` old.
 
     Returns:
         When the sidecar was started, in seconds of the wall clock.
