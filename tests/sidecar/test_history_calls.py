@@ -113,3 +113,13 @@ def test_a_forced_purge_of_nothing(stack: Stack, profile: str) -> None:
     request = pb.PurgeInstancesRequest(instanceId="never-was", force=True)
     text = f"failed to purge {noun} state: no such instance exists"
     assert refusal(tried(stack.stub.PurgeInstances, request)) == (grpc.StatusCode.UNKNOWN, text)
+
+
+def test_the_history_of_what_does_not_exist(stack: Stack, profile: str) -> None:
+    """It is NOT_FOUND where the call exists."""
+    answer = tried(stack.stub.GetInstanceHistory, pb.GetInstanceHistoryRequest(instanceId="nope-h"))
+    if profile == "1.16.1":
+        assert refusal(answer) == (grpc.StatusCode.UNKNOWN, NO_SUCH_METHOD)
+    else:
+        text = "workflow instance 'nope-h' not found"
+        assert refusal(answer) == (grpc.StatusCode.NOT_FOUND, text)
