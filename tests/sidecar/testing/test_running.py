@@ -194,9 +194,9 @@ def test_a_bad_option_is_refused_before_anything_starts(
 def test_a_sidecar_that_ends_or_can_not_start_is_told_of() -> None:
     """With the end of the log; once what was wrong is right, it starts."""
     with running_sidecar() as dapr:
-        for each in _family(dapr):
-            if _serves(each, dapr.grpc_port):
-                each.kill()
+        (serving,) = [each for each in _family(dapr) if _serves(each, dapr.grpc_port)]
+        serving.kill()
+        until(lambda: serving.status() == psutil.STATUS_ZOMBIE)
         assert "the sidecar had ended by itself" in _raised(dapr.restart, HostError)
         state = dapr.log_path.with_name("state.sqlite3")
         moved = state.rename(state.with_name("moved"))
