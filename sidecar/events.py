@@ -82,3 +82,8 @@ def of_other_execution(scheduled: HistoryEvent, result: HistoryEvent) -> bool:
     expected = scheduled.taskScheduled.taskExecutionId
     told = str(getattr(result, kind).taskExecutionId)
     return bool(expected and told and expected != told)
+
+
+def has_version(each: HistoryEvent) -> bool:
+    """Tell whether an event is the `workflowStarted` of a turn that keeps a version or patches."""
+    return each.HasField("workflowStarted") and each.workflowStarted.HasField("version")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from sidecar.events import NO_ID, answers
+from sidecar.events import NO_ID, answers, has_version
 from sidecar.protos import HistoryEvent
 
 # Below this many events a look at all of them costs less.
@@ -23,6 +23,7 @@ class Index:
         started: The first `executionStarted`.
         completed: The last `executionCompleted`.
         paused: The last `executionSuspended` or `executionResumed`.
+        versioned: The `workflowStarted` of turns that keep a version or patches.
         answered: The tasks, timers and children that have been answered.
         by_id: The events that have an id.
     """
@@ -30,13 +31,14 @@ class Index:
     started: HistoryEvent | None = None
     completed: HistoryEvent | None = None
     paused: HistoryEvent | None = None
+    versioned: tuple[HistoryEvent, ...] = ()
     answered: frozenset[tuple[str, int]] = frozenset()
     by_id: Mapping[int, tuple[HistoryEvent, ...]] = field(default_factory=dict)
 
     def followed_by(self, new: Iterable[HistoryEvent]) -> "Index":
         """Return the index of a history with more events."""
         started, completed, paused = self.started, self.completed, self.paused
-        answered, by_id = set(self.answered), dict(self.by_id)
+        versioned, answered, by_id = [*self.versioned], set(self.answered), dict(self.by_id)
         for each in new:
             kind = each.WhichOneof("eventType")
             if kind == "executionStarted":
@@ -45,11 +47,13 @@ class Index:
                 completed = each
             elif kind in _PAUSES:
                 paused = each
+            elif has_version(each):
+                versioned.append(each)
             if answer := answers(each):
                 answered.add(answer)
             if each.eventId != NO_ID:
                 by_id[each.eventId] = (*by_id.get(each.eventId, ()), each)
-        return Index(started, completed, paused, frozenset(answered), by_id)
+        return Index(started, completed, paused, tuple(versioned), frozenset(answered), by_id)
 
 
 class History(tuple[HistoryEvent, ...]):  # noqa: SLOT001 - the index is made when it is needed

@@ -24,6 +24,7 @@ from dapr.ext.workflow._durabletask.internal.orchestration_pb2 import (
     VERSION_NOT_AVAILABLE,
     OrchestrationStatus,
     WorkflowState,
+    WorkflowVersion,
 )
 from dapr.ext.workflow._durabletask.internal.orchestrator_actions_pb2 import (
     CompleteWorkflowAction,
@@ -49,6 +50,7 @@ __all__ = [
     "OrchestrationStatus",
     "WorkflowAction",
     "WorkflowState",
+    "WorkflowVersion",
     "service_grpc",
     "service_pb2",
 ]

@@ -7,7 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sidecar.protos import PATCH_MISMATCH, VERSION_NOT_AVAILABLE, HistoryEvent, service_pb2
+from sidecar.events import has_version
+from sidecar.history import index_of
+from sidecar.protos import (
+    PATCH_MISMATCH,
+    VERSION_NOT_AVAILABLE,
+    HistoryEvent,
+    WorkflowVersion,
+    service_pb2,
+)
 
 _NOT_AVAILABLE = "workflowVersionNotAvailable"
 
@@ -27,12 +35,12 @@ class Stall:
 
 def stall(past: Iterable[HistoryEvent], response: service_pb2.WorkflowResponse) -> Stall | None:
     """Return why a turn counts for nothing; None when it counts."""
-    started = [each.workflowStarted for each in past if each.HasField("workflowStarted")]
+    versions = _versions(past)
     for action in response.actions:
         if action.WhichOneof("workflowActionType") == _NOT_AVAILABLE:
-            name = started[0].version.name if started else ""
+            name = versions[0].name if versions else ""
             return Stall(VERSION_NOT_AVAILABLE, f"Version not available: {name}")
-    before = [patch for each in started for patch in each.version.patches]
+    before = [patch for each in versions for patch in each.patches]
     now = list(response.version.patches)
     if now[: len(before)] == before:
         return None
@@ -64,14 +72,20 @@ def kept(
 
 def version_name(history: Iterable[HistoryEvent]) -> str:
     """Return the version that the first turn was taken with; empty when it named none."""
-    first = next((each for each in history if each.HasField("workflowStarted")), None)
-    return "" if first is None else first.workflowStarted.version.name
+    versions = _versions(history)
+    return versions[0].name if versions else ""
 
 
 def _added(past: Iterable[HistoryEvent], patches: Iterable[str]) -> Iterator[str]:
-    known = Counter(patch for each in past for patch in each.workflowStarted.version.patches)
+    known = Counter(patch for each in _versions(past) for patch in each.patches)
     for patch in patches:
         if known[patch]:
             known[patch] -= 1
         else:
             yield patch
+
+
+def _versions(history: Iterable[HistoryEvent]) -> list[WorkflowVersion]:
+    index = index_of(history)
+    found = filter(has_version, history) if index is None else index.versioned
+    return [each.workflowStarted.version for each in found]

@@ -3,6 +3,7 @@
 import pytest
 
 from sidecar import versioning
+from sidecar.history import History
 from sidecar.protos import (
     PATCH_MISMATCH,
     VERSION_NOT_AVAILABLE,
@@ -78,3 +79,15 @@ def test_a_version_that_the_app_lacks_stalls() -> None:
     stall = versioning.stall([opening(name="v1")], response)
     assert stall == versioning.Stall(VERSION_NOT_AVAILABLE, "Version not available: v1")
     assert versioning.version_name([opening(name="v1"), opening()]) == "v1"
+
+
+def test_a_long_history_is_read_like_a_short_one() -> None:
+    """An index over many turns knows the version and all patches, in order."""
+    turns = [opening() for _ in range(100)]
+    past = History([opening(name="v1"), *turns, opening("a"), *turns])
+    longer = past.followed_by([opening("b"), *turns])
+    assert longer.indexed is not None
+    assert versioning.version_name(longer) == "v1"
+    assert versioning.stall(longer, answer("a", "b", "c")) is None
+    assert versioning.stall(longer, answer("b", "a")) is not None
+    assert versioning.kept(longer, opening(), answer("a", "b", "c")) == opening("c")
