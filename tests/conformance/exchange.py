@@ -78,6 +78,7 @@ def _noted(notes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             noted[each["call"]] = each["error"] if "error" in each else each.get("result")
         elif each.get("event") == "redis keys":
             noted.setdefault("rows", []).append([row for row, _ in each["keys"]])
+            noted.setdefault("ttls", []).append(len({ttl_s for _, ttl_s in each["keys"]}))
         elif each.get("event") == "daprd exited":
             noted["exit"] = each["rc"]
     return noted

@@ -19,3 +19,8 @@ def looks(name: str) -> Facet:
         return [each for each, _ in groupby(exchange.notes.get(name, ()))]
 
     return Facet(f"{name}, as they change", changed)
+
+
+def most(name: str) -> Facet:
+    """Compare the highest of what was noted at several looks."""
+    return Facet(f"{name}, at most", lambda each: max(each.notes.get(name, (0,))))

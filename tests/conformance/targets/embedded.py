@@ -69,9 +69,13 @@ class Batch:
 
 
 def run_row(directory: Path, row: scale.Row) -> scale.Counted:
-    """Play a row of the runaway at scale on a stack of its own, without a relay."""
+    """Play a row of the runaway at scale on a stack of its own.
+
+    Its relay lets the app back in at once: without it, the SDK waits up to 15 s between attempts,
+    and a short outage would not be one.
+    """
     app = scale.worker_app(WORKER_APP)
-    with stack(scale.logs(directory, row), row.version, relayed=False, worker_app=app) as bench:
+    with stack(scale.logs(directory, row), row.version, worker_app=app) as bench:
         return scale.play(bench, row)
 
 
