@@ -11,7 +11,7 @@ from tests.conformance.errors import ConformanceError
 from tests.conformance.options import Options, parse
 from tests.conformance.result import Result
 from tests.conformance.scenarios import SCENARIOS, Scenario, by_name
-from tests.conformance.table import as_json, as_markdown, print_table
+from tests.conformance.table import as_json, as_markdown, into, print_table
 from tests.conformance.targets import embedded, external
 
 COULD_NOT_RUN = 2
@@ -36,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.json:
         options.json.write_text(as_json(results, runtimes))
     if options.markdown:
-        options.markdown.write_text(as_markdown(results, runtimes))
+        old = options.markdown.read_text() if options.markdown.exists() else ""
+        options.markdown.write_text(into(old, as_markdown(results, runtimes)))
     return 0 if all(each.is_fine for each in results) else 1
 
 

@@ -42,6 +42,11 @@ def until(look: Callable[[], _Value], timeout_s: float = 15.0, what: str = "") -
     return found
 
 
+def whole_lines(path: Path) -> list[str]:
+    """Return the lines of a file that may still grow, the one that is being written left out."""
+    return path.read_text().split("\n")[:-1] if path.exists() else []
+
+
 @dataclass(kw_only=True)
 class Bench:
     """One sidecar under test, and all that a scenario may do to it.
@@ -132,9 +137,7 @@ class Bench:
 
     def journaled(self) -> list[dict[str, Any]]:
         """Return all that the app has written down, oldest first."""
-        if not self.journal.exists():
-            return []
-        return [json.loads(each) for each in self.journal.read_text().splitlines()]
+        return [json.loads(each) for each in whole_lines(self.journal)]
 
     def executions(self, instance: str, event: str = "start") -> list[dict[str, Any]]:
         """Return the executions of an instance's activities, oldest first."""

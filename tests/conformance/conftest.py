@@ -11,7 +11,16 @@ from tests.conformance.scenarios import SCENARIOS
 
 
 @pytest.fixture(scope="session")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, str], Result]:
+def outcome(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[list[Result], Mapping[str, str]]:
+    """Give the results, and by version which runtime answered."""
+    return run(tmp_path_factory.mktemp("conformance"), parse([]), SCENARIOS)
+
+
+@pytest.fixture(scope="session")
+def results(
+    outcome: tuple[list[Result], Mapping[str, str]],
+) -> Mapping[tuple[str, str], Result]:
     """Give what became of each scenario on each version."""
-    found, _ = run(tmp_path_factory.mktemp("conformance"), parse([]), SCENARIOS)
-    return {(each.scenario, each.version): each for each in found}
+    return {(each.scenario, each.version): each for each in outcome[0]}

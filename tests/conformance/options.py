@@ -131,7 +131,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--set-ttl", metavar="CMD", help="sets ttlInSeconds to {ttl_s}, -1 for none, and restarts")
     add("--keep", type=Path, metavar="DIR", help="existing folder where logs and journals stay")
     add("--json", type=Path, metavar="FILE", help="write all results, differences in full")
-    add("--markdown", type=Path, metavar="FILE", help="write the table as Markdown")
+    add(
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="write the table as Markdown, between the marks where FILE has them",
+    )
     add("--scale", action="store_true", help="play the runaway at scale instead; takes minutes")
     return parser
 

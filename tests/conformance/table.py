@@ -9,6 +9,7 @@ from rich.table import Table
 from tests.conformance.compare.facet import parts
 from tests.conformance.result import Result
 
+BEGIN, END = "<!-- table -->", "<!-- end of table -->"
 _SHORT = 400
 _PARTS = 5
 
@@ -65,6 +66,13 @@ def as_markdown(results: Sequence[Result], runtimes: Mapping[str, str]) -> str:
             "| " + " | ".join([name, *(each.replace("|", "\\|") for each in cells)]) + " |"
         )
     return "\n".join(lines) + "\n"
+
+
+def into(document: str, table: str) -> str:
+    """Return a Markdown document with the table between its marks; the table alone without them."""
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{before}{begin}\n{table}{end}{after}" if begin and end else table
 
 
 def _rows(results: Sequence[Result], versions: Sequence[str]) -> list[tuple[str, list[str]]]:

@@ -8,6 +8,8 @@ from tests.conformance.compare.facet import parts
 from tests.conformance.options import known_versions
 from tests.conformance.result import Result, Verdict
 from tests.conformance.scenarios import SCENARIOS
+from tests.conformance.table import as_markdown, into
+from tests.support.services import ROOT
 
 # All scenarios of all versions are played at once, for the first test that asks.
 pytestmark = pytest.mark.timeout(400)
@@ -24,6 +26,14 @@ def test_it_does_what_real_dapr_did_but_for_what_is_declared(
     assert result.is_fine, f"{result}\n{told}"
     assert result.verdict in (Verdict.EQUAL, Verdict.DIFFERS)
     assert not result.unseen
+
+
+def test_the_docs_show_what_came_of_it(
+    outcome: tuple[list[Result], Mapping[str, str]],
+) -> None:
+    """`--markdown docs/conformance.md` would change nothing."""
+    document = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+    assert into(document, as_markdown(*outcome)) == document
 
 
 @pytest.mark.parametrize("version", known_versions())

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conformance.compare import Difference
 from tests.conformance.result import Result, Verdict
-from tests.conformance.table import as_json, as_markdown, print_table
+from tests.conformance.table import as_json, as_markdown, into, print_table
 
 RUNTIMES = {"1.16.1": "embedded (profile 1.16.1)"}
 
@@ -64,3 +64,12 @@ def test_a_difference_is_printed_with_what_was_recorded_and_seen(
     print_table([Result("happy", "1.16.1", Verdict.DIFFERS, undeclared=[difference])], RUNTIMES)
     told = capsys.readouterr().out
     assert all(each in told for each in ("turns of a", "at .n", "recorded: 1", "seen:     2"))
+
+
+def test_a_document_keeps_what_is_around_its_table() -> None:
+    """Only what stands between the marks is replaced."""
+    document = "# A\n<!-- table -->\nold\n<!-- end of table -->\nB\n"
+    new = into(document, "new\n")
+    assert new == "# A\n<!-- table -->\nnew\n<!-- end of table -->\nB\n"
+    assert into(new, "new\n") == new
+    assert into("no marks", "new\n") == "new\n"

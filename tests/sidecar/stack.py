@@ -10,7 +10,7 @@ from typing import Any
 
 import redis
 
-from tests.conformance.bench import WORKER_APP, Bench, until, wired
+from tests.conformance.bench import WORKER_APP, Bench, until, whole_lines, wired
 from tests.conformance.needs import Need
 from tests.sidecar.lossy import Lossy
 from tests.support.components import write_component
@@ -78,7 +78,7 @@ class Stack(Bench):
         lines = [
             line
             for path in sorted(self.directory.glob("sidecar-*.log"))
-            for line in path.read_text().splitlines()
+            for line in whole_lines(path)
             if line.startswith("{")
         ]
         return [json.loads(line) for line in lines]

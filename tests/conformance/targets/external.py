@@ -14,7 +14,7 @@ import grpc
 import httpx
 import redis
 
-from tests.conformance.bench import Bench, wired
+from tests.conformance.bench import Bench, whole_lines, wired
 from tests.conformance.declared import Declared
 from tests.conformance.errors import HandleFailedError, UnreachableError
 from tests.conformance.needs import Need
@@ -68,7 +68,7 @@ class External(Bench):
     def log(self) -> list[dict[str, Any]]:
         """Return the sidecar's log lines, Dapr's names of their parts made ours."""
         assert self.sidecar_log is not None
-        lines = [each for each in self.sidecar_log.read_text().splitlines() if each.startswith("{")]
+        lines = [each for each in whole_lines(self.sidecar_log) if each.startswith("{")]
         parsed = map(json.loads, lines)
         return [{"level": each["level"], "event": each.get("msg", "")} for each in parsed]
 
