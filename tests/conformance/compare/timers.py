@@ -8,7 +8,8 @@ from tests.conformance.exchange import Exchange
 
 ON_TIME = "on time"
 CUT = "at the whole second before its time"
-_SLACK_S = 0.2
+# A busy machine is late, and never early.
+_SLACK_S = 0.45
 
 
 def timer(instance: str) -> Facet:

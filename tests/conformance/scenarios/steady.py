@@ -17,7 +17,7 @@ from tests.conformance.scenarios.calls import finish, get, start, tried
 from tests.conformance.scenarios.scenario import Scenario
 
 # Between these fractions of a second a time cut to the second can be told from one on time.
-_FRACTIONS = (0.3, 0.6)
+_FRACTIONS = (0.5, 0.8)
 
 
 def happy(bench: Bench) -> None:
