@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import grpc
+import httpx
 
 from scheduler_api import SchedulerApiError
 from tests.conformance.bench import Bench
@@ -17,17 +18,21 @@ from tests.conformance.result import Result, Verdict
 from tests.conformance.scenarios import Played, Scenario
 from tests.conformance.scenarios.calls import clear
 
+# A process that is not up in time is a RuntimeError of whoever waits for it.
+_FAILURES = (ConformanceError, grpc.RpcError, httpx.HTTPError, OSError, RuntimeError)
+
 
 def play(bench: Bench, scenario: Scenario, known: Sequence[Declared], *, external: bool) -> Result:
     """Play a scenario, compare it, and clean up behind it."""
     since = time.time()
     try:
         played = scenario.play(bench) or Played()
-    except (ConformanceError, grpc.RpcError, OSError, TimeoutError) as error:
+    except _FAILURES as error:
         why = f"{type(error).__name__}: {error}"
         return Result(scenario.name, bench.profile, Verdict.FAILED, why=why)
     ours = seen(bench, played.since or since, played.restarted_at, played.notes)
-    tidy(bench, scenario)
+    with suppress(*_FAILURES):
+        tidy(bench, scenario)
     real = scenario.real(bench.profile)
     differences = compare(scenario.facets, real, ours, bench.handles)
     unseen = {each.need for each in scenario.facets if each.need} - bench.handles

@@ -11,6 +11,7 @@ from threading import Semaphore
 from tests.conformance import scale
 from tests.conformance.bench import WORKER_APP, Bench
 from tests.conformance.declared import Declared
+from tests.conformance.errors import ConformanceError
 from tests.conformance.needs import Need
 from tests.conformance.playing import not_playable, play
 from tests.conformance.result import Result, Verdict
@@ -18,6 +19,9 @@ from tests.conformance.scenarios import Scenario
 from tests.sidecar.stack import stack
 
 HANDLES = frozenset(Need)
+# A stack that does not come up is tried again, so often.
+_LIVES = 5
+_NOT_UP = (ConformanceError, RuntimeError)
 # Of one version; a stack is four processes, and most of a scenario is waiting.
 _BENCHES = 4
 # A stack takes a second or two of CPU to come up.
@@ -90,10 +94,15 @@ def _work(
     results: list[Result] = []
     lives = 0
     while not waiting.empty():
-        with _bench(directory.with_name(f"{directory.name}-{lives}"), version) as bench:
-            runtimes.add(bench.metadata()["runtimeVersion"])
-            results += _play_on(bench, waiting, known)
+        place = directory.with_name(f"{directory.name}-{lives}")
         lives += 1
+        try:
+            with _bench(place, version) as bench:
+                runtimes.add(bench.metadata()["runtimeVersion"])
+                results += _play_on(bench, waiting, known)
+        except _NOT_UP:
+            if lives == _LIVES:
+                raise
     return results
 
 
