@@ -22,7 +22,7 @@ from sidecar.workers import Workers
 _LOG = structlog.get_logger(scope="dapr.runtime.actors.targets.activity")
 _ENGINE = structlog.get_logger(scope="dapr.wfengine.durabletask.backend")
 _CLUSTER = structlog.get_logger(scope="dapr.runtime.scheduler.cluster")
-Deliver = Callable[[str, HistoryEvent, int], Awaitable[None]]
+Deliver = Callable[[str, HistoryEvent, HistoryEvent, int], Awaitable[None]]
 
 
 class Activities:
@@ -33,7 +33,7 @@ class Activities:
         profile: Says what an undeliverable result does.
         workers: Run the activities.
         jobs: Keep a result that can't be delivered at the moment, on newer versions.
-        deliver: Hands a result to a workflow (instance, event, generation).
+        deliver: Hands a result to a workflow (instance, event, scheduled activity, generation).
         metrics: Count the executions.
         clock_ns: Nanoseconds since the epoch.
     """
@@ -83,7 +83,7 @@ class Activities:
         result = events.activity_result(scheduled, response, self._clock_ns(), self._app_id)
         generation = int(actor_id.rpartition("::")[2])
         try:
-            await self._deliver(instance_id, result, generation)
+            await self._deliver(instance_id, result, scheduled, generation)
         except InstanceNotFoundError as error:
             self._lost(actor_id, instance_id, error)
             execution.status = FAILED

@@ -207,10 +207,15 @@ class Engine:
             return False
         return True
 
-    async def _deliver(self, instance_id: str, result: HistoryEvent, generation: int) -> None:
+    async def _deliver(
+        self, instance_id: str, result: HistoryEvent, scheduled: HistoryEvent, generation: int
+    ) -> None:
         async with self._visit(instance_id) as actor:
             await actor.add_event(
-                result, generation=generation, reminder=self._profile.result_reminder
+                result,
+                scheduled=scheduled,
+                generation=generation,
+                reminder=self._profile.result_reminder,
             )
 
     async def _purge_child(self, instance_id: str, *, force: bool) -> int:

@@ -71,17 +71,26 @@ def answers(each: HistoryEvent) -> tuple[str, int] | None:
     return ("start", 0) if kind == "executionStarted" else None
 
 
-def of_other_execution(scheduled: HistoryEvent, result: HistoryEvent) -> bool:
-    """Tell whether `result` is of an activity, but not of the one that `scheduled` is about.
+def asks_for(question: HistoryEvent, answer: HistoryEvent) -> bool:
+    """Tell whether `answer` is to `question`: of its kind, of its id, and of its execution.
 
-    The execution id tells; it is the same in all attempts of an activity. Apps may send none.
+    An activity's execution id is the same in all its attempts. Apps may send none.
     """
-    kind = result.WhichOneof("eventType")
-    if kind not in ("taskCompleted", "taskFailed") or not scheduled.HasField("taskScheduled"):
+    asked = _QUESTIONS.get(question.WhichOneof("eventType"))
+    if asked is None or (asked, question.eventId) != answers(answer):
         return False
-    expected = scheduled.taskScheduled.taskExecutionId
-    told = str(getattr(result, kind).taskExecutionId)
-    return bool(expected and told and expected != told)
+    if asked != "task":
+        return True
+    expected = question.taskScheduled.taskExecutionId
+    told = getattr(answer, str(answer.WhichOneof("eventType"))).taskExecutionId
+    return not expected or not told or bool(expected == told)
+
+
+_QUESTIONS: dict[str | None, str] = {
+    "taskScheduled": "task",
+    "timerCreated": "timer",
+    "childWorkflowInstanceCreated": "child",
+}
 
 
 def has_version(each: HistoryEvent) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from sidecar.events import NO_ID, answers, of_other_execution
+from sidecar.events import NO_ID, answers, asks_for
 from sidecar.history import History, index_of
 from sidecar.protos import (
     ORCHESTRATION_STATUS_PENDING,
@@ -45,19 +45,27 @@ class Instance:
         """Return this state with one more event in the inbox."""
         return replace(self, inbox=(*self.inbox, new))
 
-    def never_asked(self, new: HistoryEvent) -> bool:
+    def never_asked(self, new: HistoryEvent, scheduled: HistoryEvent | None = None) -> bool:
         """Tell whether `new` answers a task or timer that no saved turn has asked for.
 
         The turn that asked was not saved, so it is taken again; with further news it may ask for
         something else under the same id. A history that has lost its beginning may have lost the
         question too, and is given the benefit of the doubt.
+
+        Args:
+            new: The answer.
+            scheduled: The activity that it is the result of. One from before this execution began
+                answers whatever has its id, as in Dapr (recorded on 1.16.1: a runaway's result
+                fails the workflow that took its instance's id).
         """
         answer = answers(new)
-        if answer is None or new.HasField("executionStarted"):
+        began = start(self.history) or start(self.inbox)
+        if answer is None or began is None or new.HasField("executionStarted"):
             return False
-        if start(self.history) is None and start(self.inbox) is None:
-            return False
-        return all(of_other_execution(each, new) for each in self._with_id(answer[1]))
+        same_id = self._with_id(answer[1])
+        if scheduled is not None and _is_before(scheduled, began):
+            return not any(True for _ in same_id)
+        return not any(asks_for(each, new) for each in same_id)
 
     def knows(self, new: HistoryEvent) -> bool:
         """Tell whether `new` answers a task or timer that has been answered before."""
@@ -75,6 +83,10 @@ class Instance:
         if index is None or event_id == NO_ID:
             return (each for each in self.history if each.eventId == event_id)
         return index.by_id.get(event_id, ())
+
+
+def _is_before(one: HistoryEvent, other: HistoryEvent) -> bool:
+    return bool(one.timestamp.ToNanoseconds() < other.timestamp.ToNanoseconds())
 
 
 def begun(started: HistoryEvent, old: Instance | None) -> Instance:

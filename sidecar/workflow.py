@@ -120,12 +120,23 @@ class WorkflowActor:
         self._around.waiters.publish(self.instance_id, state)
 
     async def add_event(
-        self, event: HistoryEvent, *, generation: int | None = None, reminder: str = EVENT_JOB
+        self,
+        event: HistoryEvent,
+        *,
+        scheduled: HistoryEvent | None = None,
+        generation: int | None = None,
+        reminder: str = EVENT_JOB,
     ) -> None:
         """Store an event in the inbox and schedule the turn that takes it up.
 
         What answers a task for the second time, a task of another generation, or a task that no
         saved turn has asked for, is dropped; so is what comes for a workflow that has ended.
+
+        Args:
+            event: What has happened.
+            scheduled: The activity whose result it is.
+            generation: The one that asked for it.
+            reminder: What the turn's job is called.
 
         Raises:
             InstanceNotFoundError: there is no such instance.
@@ -137,7 +148,7 @@ class WorkflowActor:
         if completion(state.history) is not None:
             self._log_completed()
             return
-        if state.never_asked(event) or generation not in (None, state.generation):
+        if state.never_asked(event, scheduled) or generation not in (None, state.generation):
             _LOG.info("result that nothing stored asks for dropped", instance=self.instance_id)
             return
         if state.knows(event):
