@@ -75,6 +75,12 @@ class Client:
             if await self.get(instance) is None:
                 raise LostError(f"{instance} was acknowledged, and is not known")
 
+    async def told(self, instance: str) -> Any:
+        """Return the state of an instance once it has ended, as who waits in one call is told."""
+        request = pb.GetInstanceRequest(instanceId=instance, getInputsAndOutputs=True)
+        answer = await self._stub.WaitForInstanceCompletion(request, timeout=_CALL_S)
+        return answer.workflowState
+
     async def raise_event(self, instance: str, name: str, value: str) -> None:
         """Raise an event until that is acknowledged; so it may be there twice."""
         payload = StringValue(value=value)

@@ -57,7 +57,7 @@ def read(client: redis.Redis, instance: str) -> Rows:
     found = {key.decode().rpartition("||")[2]: data for key, data in sorted(rows)}
     history = _events(found, "history-")
     inbox = _events(found, "inbox-")
-    faults = [*_lengths(found, len(history), len(inbox)), *_answers(history)]
+    faults = [*_lengths(found, len(history), len(inbox)), *order_faults(history)]
     return Rows(instance, history, inbox, tuple(f"{instance}: {each}" for each in faults))
 
 
@@ -83,7 +83,7 @@ def _lengths(found: Mapping[str, bytes], history: int, inbox: int) -> list[str]:
     return faults
 
 
-def _answers(history: Sequence[HistoryEvent]) -> list[str]:
+def order_faults(history: Sequence[HistoryEvent]) -> list[str]:
     """Check that each task, timer and child is asked for once, and answered once and afterwards."""
     asked: set[tuple[str, int]] = set()
     answered: Counter[tuple[str, int]] = Counter()

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from tests.support.ports import free_port
 from tests.support.services import ROOT, Service, redis_server
 
 APP_ID = "lab"
+PROFILES = ("1.16.1", "1.18.3")
 WORKERS = ("worker-0", "worker-1")
 _READY_TIMEOUT_S = 30.0
 _LOOK_S = 0.02
@@ -200,6 +201,13 @@ async def stack(
         )
         await made.ready()
         yield made
+
+
+async def at_once(play: Callable[[str], Coroutine[None, None, None]]) -> None:
+    """Play the same on every profile at once: most of it is waiting."""
+    async with asyncio.TaskGroup() as tasks:
+        for each in PROFILES:
+            tasks.create_task(play(each))
 
 
 def _prepare(directory: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.endurance.cases import KINDS
 from tests.endurance.run import run
-from tests.sidecar.conftest import PROFILES
+from tests.endurance.stack import PROFILES
 
 ROUNDS = 7
 SEED = 20

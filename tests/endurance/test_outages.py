@@ -4,6 +4,7 @@ Longer than any call waits, so that each call fails and something has to be done
 """
 
 import asyncio
+import json
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -12,18 +13,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.endurance.arithmetic import chain_output
 from tests.endurance.cases import KINDS
 from tests.endurance.client import Client
 from tests.endurance.load import Load
 from tests.endurance.run import Report, reckon
-from tests.endurance.stack import Stack, stack
-from tests.sidecar.conftest import PROFILES
+from tests.endurance.stack import Stack, at_once, stack
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.parametrize("profile", PROFILES)]
+pytestmark = pytest.mark.timeout(180)
 KEPT = ("--appendonly", "yes", "--appendfsync", "always")
 AT_ONCE = 16
 AWAY_S = 6.0
 BETWEEN_S = 0.4
+SETTLED_S = 1.0
 DRAIN_S = 45.0
 
 
@@ -53,9 +55,8 @@ def _assert_nothing_lost(report: Report) -> None:
     assert report.figures["workflows ended"] >= len(KINDS), told
 
 
-async def test_connections_that_break_lose_nothing(tmp_path: Path, profile: str) -> None:
-    """Of the workers in the middle of turns and activities, to Redis, and to the scheduler."""
-    async with stack(tmp_path / "run", profile, linked=True) as made:
+async def _cut(directory: Path, profile: str) -> None:
+    async with stack(directory, profile, linked=True) as made:
         async with _under_load(made) as report:
             for _ in range(4):
                 for each in (made.relay, made.store_link, made.scheduler_link):
@@ -64,19 +65,51 @@ async def test_connections_that_break_lose_nothing(tmp_path: Path, profile: str)
         _assert_nothing_lost(report.result())
 
 
-async def test_what_is_away_for_seconds_loses_nothing(tmp_path: Path, profile: str) -> None:
-    """Redis frozen, the scheduler gone, Redis killed and started again on its own file."""
-    async with stack(tmp_path / "run", profile, redis=KEPT) as made:
+async def test_connections_that_break_lose_nothing(tmp_path: Path) -> None:
+    """Of the workers in the middle of turns and activities, to Redis, and to the scheduler."""
+    await at_once(lambda profile: _cut(tmp_path / profile, profile))
+
+
+async def _freeze(directory: Path, profile: str) -> None:
+    async with stack(directory, profile, redis=KEPT) as made:
         async with _under_load(made) as report:
-            await asyncio.sleep(1)
-            made.redis_service.process.send_signal(signal.SIGSTOP)
+            redis, scheduler = made.redis_service.process, made.services["scheduler"]
+            for send in (redis.send_signal, scheduler.send):
+                await asyncio.sleep(SETTLED_S)
+                send(signal.SIGSTOP)
+                await asyncio.sleep(AWAY_S)
+                send(signal.SIGCONT)
+            await asyncio.sleep(SETTLED_S)
+            await asyncio.to_thread(scheduler.kill)
             await asyncio.sleep(AWAY_S)
-            made.redis_service.process.send_signal(signal.SIGCONT)
-            await asyncio.sleep(1)
-            made.services["scheduler"].kill()
-            await asyncio.sleep(AWAY_S)
-            made.services["scheduler"].start()
-            await asyncio.sleep(1)
+            scheduler.start()
+            await asyncio.sleep(SETTLED_S)
             await asyncio.to_thread(made.restart_redis, *KEPT)
-            await asyncio.sleep(1)
+            await asyncio.sleep(SETTLED_S)
         _assert_nothing_lost(report.result())
+
+
+async def test_what_is_away_for_seconds_loses_nothing(tmp_path: Path) -> None:
+    """Redis frozen, the scheduler frozen, the scheduler gone, Redis started again on its file."""
+    await at_once(lambda profile: _freeze(tmp_path / profile, profile))
+
+
+async def _empty(directory: Path, profile: str) -> None:
+    async with stack(directory, profile) as made:
+        client = Client(made.sidecar_address)
+        slow = {"x": "x", "naps": [1.0, 0.1, 0.1]}
+        for each in ("before-1", "before-2"):
+            assert await client.start("chain", each, json.dumps(slow))
+        await asyncio.to_thread(made.restart_redis)
+        for each in ("before-1", "before-2"):
+            state = await client.told(each)
+            assert json.loads(state.output.value) == chain_output(each, "x", 3)
+        assert await client.start("chain", "after", json.dumps({"x": "x", "naps": [0]}))
+        state = await client.ended("after")
+        assert json.loads(state.output.value) == chain_output("after", "x", 1)
+        await client.close()
+
+
+async def test_what_runs_goes_on_though_redis_comes_back_empty(tmp_path: Path) -> None:
+    """The sidecar's memory carries it, as after the expiry of its keys; what is new is stored."""
+    await at_once(lambda profile: _empty(tmp_path / profile, profile))

@@ -18,10 +18,9 @@ from tests.endurance.cases import KINDS, Case
 from tests.endurance.client import Client
 from tests.endurance.cutting import Cut, CuttingRelay, Window
 from tests.endurance.load import Entry, Load
-from tests.endurance.stack import Stack, stack
-from tests.sidecar.conftest import PROFILES
+from tests.endurance.stack import Stack, at_once, stack
 
-pytestmark = [pytest.mark.timeout(150), pytest.mark.parametrize("profile", PROFILES)]
+pytestmark = pytest.mark.timeout(150)
 WRITES = range(6)
 SHAPES = ("chain", "timers", "events", "family", "again", "retry", "retries", "terminated")
 # The sidecar's client of Redis tries a second time by itself.
@@ -71,17 +70,25 @@ def _met(link: CuttingRelay) -> float:
     return sum(each.met > 0 for each in link.windows) / len(link.windows)
 
 
-async def test_no_write_that_fails_loses_anything(tmp_path: Path, profile: str) -> None:
-    """Whichever of an instance's writes to Redis it is."""
-    async with stack(tmp_path / "run", profile, linked=True) as made:
+async def _fail_writes(directory: Path, profile: str) -> None:
+    async with stack(directory, profile, linked=True) as made:
         cases = _open(made.store_link, SHAPES, REFUSALS, b"EVAL")
         assert await _play(made, cases) == []
         assert _met(made.store_link) > ENOUGH
 
 
-async def test_no_schedule_that_fails_loses_anything(tmp_path: Path, profile: str) -> None:
-    """Whichever of an instance's jobs it is; with it the stream to the scheduler is cut for all."""
-    async with stack(tmp_path / "run", profile, linked=True) as made:
+async def test_no_write_that_fails_loses_anything(tmp_path: Path) -> None:
+    """Whichever of an instance's writes to Redis it is."""
+    await at_once(lambda profile: _fail_writes(tmp_path / profile, profile))
+
+
+async def _fail_schedules(directory: Path, profile: str) -> None:
+    async with stack(directory, profile, linked=True) as made:
         cases = _open(made.scheduler_link, SHAPES[::3], 1)
         assert await _play(made, cases) == []
         assert _met(made.scheduler_link) > ENOUGH
+
+
+async def test_no_schedule_that_fails_loses_anything(tmp_path: Path) -> None:
+    """Whichever of an instance's jobs it is; with it the stream to the scheduler is cut for all."""
+    await at_once(lambda profile: _fail_schedules(tmp_path / profile, profile))
