@@ -4,7 +4,6 @@ As in Dapr it does not look at the workflow before it hands the activity to the 
 still is a workflow shows when the result is delivered. That is the runaway.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -12,6 +11,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 
 from sidecar import events
 from sidecar.errors import ExecutionAbortedError, InstanceNotFoundError, SidecarError
+from sidecar.in_flight import InFlight
 from sidecar.jobs import Jobs, carried_activity
 from sidecar.metrics import FAILED, Execution, Metrics
 from sidecar.names import ACTIVITY_JOB, activity_instance
@@ -56,25 +56,22 @@ class Activities:
         self._deliver = deliver
         self._metrics = metrics
         self._clock_ns = clock_ns
-        self._running: dict[str, asyncio.Event] = {}
+        self._in_flight = InFlight(joined=profile.running_execution_joined)
 
     async def run(self, actor_id: str, data: AnyMessage) -> bool:
         """Execute one activity and deliver its result; false asks for another execution."""
-        # One execution at a time for each activity, as an actor has.
-        while (running := self._running.get(actor_id)) is not None:
-            await running.wait()
-        ended = self._running[actor_id] = asyncio.Event()
-        try:
-            scheduled = carried_activity(data)
-            with self._metrics.activity(scheduled.taskScheduled.name) as execution:
-                await self._execute(actor_id, scheduled, execution)
-        except SidecarError as error:
-            return self._failed(actor_id, error)
-        else:
+        scheduled = carried_activity(data)
+
+        async def execute() -> bool:
+            try:
+                with self._metrics.activity(scheduled.taskScheduled.name) as execution:
+                    await self._execute(actor_id, scheduled, execution)
+            except SidecarError as error:
+                return self._failed(actor_id, error)
             return True
-        finally:
-            del self._running[actor_id]
-            ended.set()
+
+        execution_id = scheduled.taskScheduled.taskExecutionId
+        return await self._in_flight.run(actor_id, execution_id, execute)
 
     async def _execute(self, actor_id: str, scheduled: HistoryEvent, execution: Execution) -> None:
         instance_id = activity_instance(actor_id)

@@ -101,6 +101,9 @@ class Profile:
             stops there and spares the parent (1.16.x). Read in the source, not recorded.
         terminated_counted_apart: In the metrics a terminated workflow is `terminated` (1.18.3) or
             `failed` (1.16.x, 1.17). Read in the source, not recorded.
+        running_execution_joined: A `run-activity` job that comes again while its execution runs,
+            or a minute after its success, takes that outcome (1.18.3), or executes the activity
+            once more (1.16.x, 1.17.0). Read in the source, not recorded.
     """
 
     name: str
@@ -141,6 +144,7 @@ class Profile:
     redis_tls_verified: bool
     purge_skips_missing_child: bool
     terminated_counted_apart: bool
+    running_execution_joined: bool
 
     @property
     def label(self) -> str:

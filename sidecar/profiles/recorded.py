@@ -46,6 +46,7 @@ V1_16_1 = Profile(
     redis_tls_verified=False,
     purge_skips_missing_child=False,
     terminated_counted_apart=False,
+    running_execution_joined=False,
 )
 
 # Recorded for the loss scenarios alone; in all else it is taken to be like 1.16.1.
@@ -95,4 +96,5 @@ V1_18_3 = Profile(
     redis_tls_verified=True,
     purge_skips_missing_child=True,
     terminated_counted_apart=True,
+    running_execution_joined=True,
 )
