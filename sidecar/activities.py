@@ -10,7 +10,12 @@ import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from sidecar import events
-from sidecar.errors import ExecutionAbortedError, InstanceNotFoundError, SidecarError
+from sidecar.errors import (
+    ExecutionAbortedError,
+    ExecutionCancelledError,
+    InstanceNotFoundError,
+    SidecarError,
+)
 from sidecar.in_flight import InFlight
 from sidecar.jobs import Jobs, carried_activity
 from sidecar.metrics import FAILED, Execution, Metrics
@@ -100,6 +105,13 @@ class Activities:
         )
 
     def _failed(self, actor_id: str, error: SidecarError) -> bool:
+        if isinstance(error, ExecutionCancelledError):
+            _ENGINE.error(f"activity-processor: failed to process work item: {error}")
+            _LOG.warning(
+                f"{actor_id}: received cancellation signal while waiting for activity execution "
+                f"'{ACTIVITY_JOB}'"
+            )
+            return False
         if isinstance(error, ExecutionAbortedError):
             _ENGINE.error("activity-processor: failed to process work item: operation aborted")
         _LOG.warning(

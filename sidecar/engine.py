@@ -13,6 +13,7 @@ from sidecar import events, turn
 from sidecar.activities import Activities
 from sidecar.errors import (
     ChildNotPurgedError,
+    ExecutionCancelledError,
     InstanceNotFoundError,
     NotCompletedError,
     SidecarError,
@@ -197,6 +198,8 @@ class Engine:
                 return await self._activities.run(job.actor_id, job.data)
             async with self._visit(job.actor_id) as actor:
                 await actor.run(Reminder(job.name, job.data))
+        except ExecutionCancelledError:
+            return False
         except SidecarError as error:
             _LOG.error(
                 f"failed to invoke scheduled actor reminder named: {job.name} due to: {error}"

@@ -12,6 +12,7 @@ SidecarError
 │   └── RefusedError            a call that has a gRPC code of its own
 │       └── ReminderRefusedError  a reminder that the actor API does not touch
 ├── ExecutionAbortedError       the app's stream ended while it worked on an item
+│   └── ExecutionCancelledError  its actor was moved meanwhile
 ├── StalledError                a turn waits for an app of another version
 ├── UnsupportedActionError      the app asked for something the sidecar does not do
 ├── StoreError                  the state store refused or can't be reached
@@ -128,8 +129,15 @@ class ReminderRefusedError(RefusedError):
 class ExecutionAbortedError(SidecarError):
     """The worker's stream ended before it answered."""
 
+    def __init__(self, cause: str = "execution aborted") -> None:
+        super().__init__(cause)
+
+
+class ExecutionCancelledError(ExecutionAbortedError):
+    """The actor that waits for the answer was moved."""
+
     def __init__(self) -> None:
-        super().__init__("execution aborted")
+        super().__init__("context canceled")
 
 
 class StalledError(SidecarError):

@@ -98,7 +98,9 @@ class Sidecar:
         self.watch = JobWatch(link, self.names, self.metrics.counting(self.engine.handle))
         self.scheduler_stream = SchedulerLink(self.watch.run)
         self.faults = Faults(
-            Parts(self.workers, store_faults, self.scheduler_stream, self.engine.forget)
+            Parts(
+                self.workers, store_faults, self.scheduler_stream, self.engine.forget, self.profile
+            )
         )
 
     def served(self) -> Served:

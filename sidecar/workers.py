@@ -15,11 +15,12 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
-from sidecar.errors import ExecutionAbortedError
+from sidecar.errors import ExecutionAbortedError, ExecutionCancelledError
 from sidecar.protos import service_pb2
 from sidecar.worker import Work, Worker
 
 _LOG = structlog.get_logger(scope="dapr.wfengine.backend.actors")
+_ENGINE = structlog.get_logger(scope="dapr.runtime.wfengine")
 _MOST_COUNTED = 10_000
 _TOKEN_BYTES = 8
 _Key = TypeVar("_Key", bound=Hashable)
@@ -246,16 +247,18 @@ class Workers:
         for each in self._workers:
             each.release()
 
-    def abort(self, instance_id: str | None) -> int:
-        """Fail what the workers have in hand of one instance, or of all; return how much it was."""
+    def cancel(self, instance_id: str | None, *, activities: bool) -> int:
+        """Give up the turns of an instance, or of all, and the activities; return how many."""
         found = [
             (future, work)
             for worker in self._workers
             for future, work in worker.in_hand.items()
             if instance_id in (None, work.instance_id) and not future.done()
         ]
+        if not activities:
+            found = [(future, work) for future, work in found if work.task_id is None]
         for future, work in found:
-            _abort(future, work)
+            _cancel(future, work)
         return len(found)
 
     def _take_in(self, worker: Worker) -> None:
@@ -291,3 +294,10 @@ def _abort(future: asyncio.Future[Any], work: Work) -> None:
     if work.task_id is not None:
         _LOG.warning(f"{work.instance_id}: aborting activity execution (::{work.task_id})")
     future.set_exception(ExecutionAbortedError())
+
+
+def _cancel(future: asyncio.Future[Any], work: Work) -> None:
+    if work.task_id is not None:
+        task = f"{work.instance_id}/{work.name}#{work.task_id}"
+        _ENGINE.warning(f"{task}: failed before receiving activity result")
+    future.set_exception(ExecutionCancelledError())

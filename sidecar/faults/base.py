@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sidecar.faults.scheduler_link import SchedulerLink
 from sidecar.faults.store_faults import StoreFaults
+from sidecar.profiles import Profile
 from sidecar.workers import Workers
 
 DurationS = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
@@ -27,12 +28,14 @@ class Parts:
         store: Between the engine and the state store.
         link: The stream of due jobs.
         forget: Takes the memory of one instance, or (None) of all; returns of how many.
+        profile: The Dapr that it behaves like.
     """
 
     workers: Workers
     store: StoreFaults
     link: SchedulerLink
     forget: Callable[[str | None], int]
+    profile: Profile
 
 
 @dataclass(slots=True)

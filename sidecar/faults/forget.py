@@ -1,8 +1,9 @@
 """Takes the memory of workflows, as a placement rebalance does that moves their actors.
 
-What is in flight is given up: the job of an activity fails and comes again a second later, while
-its execution in the app runs on. The state store is not touched, and is read at the next event.
-From Dapr's source, not recorded; recorded is the same loss at a restart or a reconnect.
+What is in flight is given up: a turn is taken again, and the job of an activity fails and comes
+again a second later, while its execution in the app runs on; on 1.18.3 it joins that execution. The
+state store is not touched, and is read at the next event. From Dapr's source, not recorded;
+recorded is the same loss at a restart or a reconnect, and the log lines at SIGTERM.
 """
 
 from collections.abc import Callable
@@ -30,5 +31,6 @@ class Forget(Fault):
         """Forget them."""
         hits = parts.forget(self.instance)
         if self.in_flight:
-            parts.workers.abort(self.instance)
+            joined = parts.profile.running_execution_joined
+            parts.workers.cancel(self.instance, activities=not joined)
         return Effect(hits=hits, lasts=False)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from sidecar.errors import ExecutionAbortedError
+from sidecar.errors import ExecutionAbortedError, ExecutionCancelledError
 from sidecar.protos import service_pb2 as pb
 from sidecar.worker import Worker
 from sidecar.workers import Hold, Workers
@@ -197,8 +197,9 @@ async def test_what_is_in_flight_can_be_given_up_for_one_instance() -> None:
         asyncio.create_task(workers.run_activity(_activity(each, 1))) for each in "ab"
     )
     await asyncio.sleep(0)
-    assert workers.abort("a") == 1
-    with pytest.raises(ExecutionAbortedError):
+    assert workers.cancel("a", activities=False) == 0
+    assert workers.cancel("a", activities=True) == 1
+    with pytest.raises(ExecutionCancelledError):
         await given_up
     assert [each.instance_id for each in workers.in_flight()] == ["b"]
     assert workers.activity_done(pb.ActivityResponse(instanceId="b", taskId=1))

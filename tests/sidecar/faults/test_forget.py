@@ -36,9 +36,18 @@ def test_expiry_and_forgetting_make_the_runaway_without_a_restart(
 
 
 def test_a_workflow_whose_state_is_stored_goes_on(running: Stack, switches: Switches) -> None:
-    """Its activity in flight is given up and executed again; nothing else is lost."""
+    """Its activity in flight is executed again on 1.16.1 and joined on 1.18.3; nothing is lost."""
     start(running, "seq", "stored", {"steps": 2, "sleep": 1.5, "later": 0.1})
     until(lambda: running.executions("stored"))
     assert switches.set("forget")["hits"] >= 1
     assert finish(running, "stored").serialized_output == '[{"i": 0}, {"i": 1}]'
-    assert running.logged("stored: aborting activity execution (::1)") == 1
+    begun = [each["task"] for each in running.executions("stored")]
+    if running.profile == "1.16.1":
+        assert begun == [1, 1, 2]
+        words = ("context canceled", "cancellation signal", "failed before receiving")
+        lines = recorded("1.16.1", "restart_sidecar_sigterm", "rterm", "stored")
+        expected = {each for each in lines if any(word in each[2] for word in words)}
+        assert len(expected) == 3
+        assert expected <= logged(running)
+    else:
+        assert begun == [1, 2]
