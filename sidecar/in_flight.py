@@ -46,7 +46,8 @@ class InFlight:
         finally:
             del self._running[key]
             ended.set_result(success)
-        if self._joined and success:
+        # Without an id of its own a later execution of the task can't be told from this one.
+        if self._joined and success and execution_id:
             self._keep(key)
         return success
 

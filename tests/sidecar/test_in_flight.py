@@ -49,6 +49,15 @@ async def test_a_success_is_known_for_a_minute() -> None:
     assert activity.began == 3
 
 
+async def test_a_success_without_an_execution_id_is_not_kept() -> None:
+    """An app that sends none has each of its executions carried out."""
+    in_flight, activity = InFlight(joined=True), _Activity()
+    for began in (1, 2):
+        activity.end(success=True)
+        assert await in_flight.run("a", "", activity.execute)
+        assert activity.began == began
+
+
 async def test_another_execution_of_the_same_task_is_not_joined() -> None:
     """A new run of an instance has the actor's id, and an execution id of its own."""
     in_flight, activity = InFlight(joined=True), _Activity()
