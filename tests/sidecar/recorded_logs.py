@@ -9,7 +9,9 @@ from tests.sidecar.stack import Stack
 _FOLDER = Path(__file__).parents[1] / "data" / "dapr-traces"
 _RANDOM = re.compile(r"(activity-result|new-event|start)-\w{8}\b")
 # Of the workflow engine and what drives it; the rest is about daprd's other parts.
-_SCOPES = re.compile(r"dapr\.(wfengine|runtime\.(wfengine|actors\.targets|actor\.target|scheduler)).*")
+_SCOPES = re.compile(
+    r"dapr\.(wfengine|runtime\.(wfengine|actors\.targets|actor\.target|scheduler)).*"
+)
 Line = tuple[str, str, str]
 
 
