@@ -106,7 +106,9 @@ class WorkflowActor:
         await self._saving(self._around.store.save_new(self.instance_id, new), new)
 
     async def adopt(self, outcome: turn.Outcome) -> None:
-        """Store a new instance with a history, once its jobs are scheduled.
+        """Store a new instance with a history, then schedule its jobs, as Dapr's source does.
+
+        The other way round, a failure between would leave activities without a workflow.
 
         Raises:
             RefusedError: there is an instance of that id.
@@ -114,9 +116,9 @@ class WorkflowActor:
         if await self._load() is not None:
             text = f"workflow '{self.instance_id}' has already been created"
             raise RefusedError("ALREADY_EXISTS", text)
-        await self._carry_out(outcome)
         state = outcome.state
         await self._saving(self._around.store.save_turn(self.instance_id, Instance(), state), state)
+        await self._carry_out(outcome)
         self._around.waiters.publish(self.instance_id, state)
 
     async def add_event(

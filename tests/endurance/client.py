@@ -103,6 +103,13 @@ class Client:
         request = pb.TerminateRequest(instanceId=instance, output=payload, recursive=True)
         await self._acknowledged(self._stub.TerminateInstance, request)
 
+    async def rerun(self, source: str, instance: str, event_id: int) -> bool:
+        """Try to make an instance from the history of another one, once; false when refused."""
+        request = pb.RerunWorkflowFromEventRequest(
+            sourceInstanceID=source, newInstanceID=instance, eventID=event_id
+        )
+        return await self._once(self._stub.RerunWorkflowFromEvent, request) is not None
+
     async def purge(self, instance: str) -> None:
         """Purge an instance with its children, though an attempt that was cut off got half way."""
         recursive = True

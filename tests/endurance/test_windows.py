@@ -5,6 +5,7 @@ once, and in another instance done and not answered; so is each schedule of a jo
 """
 
 import asyncio
+import json
 import random
 from collections.abc import Sequence
 from itertools import product
@@ -13,19 +14,19 @@ from pathlib import Path
 import pytest
 
 from tests.endurance import rows
-from tests.endurance.arithmetic import mix
+from tests.endurance.arithmetic import chain_output, mix
 from tests.endurance.cases import KINDS, Case
 from tests.endurance.client import Client
 from tests.endurance.cutting import Cut, CuttingRelay, Window
 from tests.endurance.load import Entry, Load
 from tests.endurance.stack import Stack, at_once, stack
 
-pytestmark = pytest.mark.timeout(150)
-WRITES = range(6)
+pytestmark = pytest.mark.timeout(180)
+WRITES = range(8)
 SHAPES = ("chain", "timers", "events", "family", "again", "retry", "retries", "terminated")
 # The sidecar's client of Redis tries a second time by itself.
 REFUSALS = 2
-LONGEST_S = 60.0
+LONGEST_S = 120.0
 # Not every shape writes so often, and a message of several jobs meets one window.
 ENOUGH = 0.3
 
@@ -92,3 +93,20 @@ async def _fail_schedules(directory: Path, profile: str) -> None:
 async def test_no_schedule_that_fails_loses_anything(tmp_path: Path) -> None:
     """Whichever of an instance's jobs it is; with it the stream to the scheduler is cut for all."""
     await at_once(lambda profile: _fail_schedules(tmp_path / profile, profile))
+
+
+async def test_a_rerun_that_is_not_stored_runs_nothing(tmp_path: Path) -> None:
+    """Else its activity has no workflow, and runs for ever on 1.16."""
+    async with stack(tmp_path / "run", "1.16.1", linked=True) as made:
+        client = Client(made.sidecar_address)
+        assert await client.start("chain", "source", json.dumps({"x": "x", "naps": [0]}))
+        await client.told("source")
+        window = Window((b"EVAL", b"second"), 0, Cut.REFUSED, REFUSALS)
+        made.store_link.windows.append(window)
+        assert not await client.rerun("source", "second", event_id=1)
+        assert window.met == REFUSALS
+        assert not [each for each in await made.jobs() if "second" in each["key"]]
+        assert await client.rerun("source", "second", event_id=1)
+        state = await client.told("second")
+        assert json.loads(state.output.value) == chain_output("second", "x", 1)
+        await client.close()
