@@ -1,9 +1,10 @@
 """One run: load, kills, and the reckoning at the end."""
 
 import asyncio
+import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +58,9 @@ async def run(
         began_s = time.monotonic()
         try:
             for number, kill in enumerate(plan(seed, rounds)):
+                known = len(load.faults)
                 await _round(made, kill)
-                _say(number, kill, load)
+                _say(number, kill, load, load.faults[known:])
             await made.ready()
             drain.set_result(_DRAIN_S)
             await running
@@ -77,13 +79,15 @@ async def _round(made: Stack, kill: Kill) -> None:
         await asyncio.to_thread(made.kill, *kill.targets)
 
 
-def _say(number: int, kill: Kill, load: Load) -> None:
+def _say(number: int, kill: Kill, load: Load, faults: Sequence[str]) -> None:
     ended = sum(each.fate in (Fate.ENDED, Fate.PURGED) for each in load.entries.values())
-    print(  # noqa: T201 - what a run shows while it goes on
-        f"round {number}: {' and '.join(kill.targets)} {kill.moment} +{kill.after_s:.3f} s, "
-        f"{len(load.entries)} started, {ended} ended, {len(load.faults)} faults",
-        flush=True,
-    )
+    kills = f"{' and '.join(kill.targets)} {kill.moment} +{kill.after_s:.3f} s"
+    lines = [
+        f"round {number}: {kills}, {len(load.entries)} started, {ended} ended",
+        *(f"  found in this round: {each}" for each in faults),
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
 
 
 async def reckon(made: Stack, load: Load, took_s: float) -> Report:
@@ -98,6 +102,7 @@ async def reckon(made: Stack, load: Load, took_s: float) -> Report:
         "workflows started": len(load.entries),
         "workflows ended": fates[Fate.ENDED] + fates[Fate.PURGED],
         "of them purged": fates[Fate.PURGED],
+        "starts given up, and nowhere": fates[Fate.ABANDONED],
         "workflows stuck": fates[Fate.STARTING] + fates[Fate.ACKNOWLEDGED],
         **dict(sorted(load.notes.items())),
         "activity executions": written.executions,
