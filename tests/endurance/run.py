@@ -1,6 +1,7 @@
 """One run: load, kills, and the reckoning at the end."""
 
 import asyncio
+import signal
 import sys
 import time
 from collections import Counter
@@ -74,16 +75,15 @@ async def _round(made: Stack, kill: Kill) -> None:
     if kill.moment != "at start-up":
         await made.ready()
     await asyncio.sleep(kill.after_s)
-    await asyncio.to_thread(made.kill, *kill.targets)
-    if kill.moment == "twice":
-        await asyncio.to_thread(made.kill, *kill.targets)
+    number = signal.SIGTERM if kill.is_asked else signal.SIGKILL
+    for _ in range(2 if kill.moment == "twice" else 1):
+        await asyncio.to_thread(made.kill, kill.targets, number)
 
 
 def _say(number: int, kill: Kill, load: Load, faults: Sequence[str]) -> None:
     ended = sum(each.fate in (Fate.ENDED, Fate.PURGED) for each in load.entries.values())
-    kills = f"{' and '.join(kill.targets)} {kill.moment} +{kill.after_s:.3f} s"
     lines = [
-        f"round {number}: {kills}, {len(load.entries)} started, {ended} ended",
+        f"round {number}: {kill}, {len(load.entries)} started, {ended} ended",
         *(f"  found in this round: {each}" for each in faults),
     ]
     sys.stdout.write("\n".join(lines) + "\n")
@@ -98,7 +98,7 @@ async def reckon(made: Stack, load: Load, took_s: float) -> Report:
     faults += await _leftovers(made, load)
     written = journal.read(made.journal)
     figures = {
-        **{f"kills of {name}": n for name, n in sorted(made.kills.items())},
+        **dict(sorted(made.kills.items())),
         "workflows started": len(load.entries),
         "workflows ended": fates[Fate.ENDED] + fates[Fate.PURGED],
         "of them purged": fates[Fate.PURGED],

@@ -49,9 +49,9 @@ class Zygote:
         """Start the service."""
         self.pid = self._ask("start")
 
-    def kill(self) -> None:
-        """SIGKILL the service, and wait until it is gone."""
-        os.kill(self.pid, signal.SIGKILL)
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """End the service by a signal, and wait until it is gone."""
+        self.send(number)
         self._ask(f"wait {self.pid}")
 
     def send(self, number: int) -> None:
@@ -101,11 +101,11 @@ class Stack:
         """Return the file of executions."""
         return self.directory / "journal.jsonl"
 
-    def kill(self, *names: str) -> None:
-        """SIGKILL services one after the other, and start them again."""
+    def kill(self, names: Sequence[str], number: int) -> None:
+        """End services by a signal one after the other, and start them again."""
         for each in names:
-            self.services[each].kill()
-            self.kills[each] += 1
+            self.services[each].kill(number)
+            self.kills[f"{signal.Signals(number).name} of {each}"] += 1
         for each in names:
             self.services[each].start()
 

@@ -23,4 +23,4 @@ async def test_nothing_acknowledged_is_lost_wherever_the_kills_fall(
     assert not report.faults, told
     assert report.figures["workflows stuck"] == 0
     assert report.figures["workflows ended"] >= len(KINDS), told
-    assert sum(n for name, n in report.figures.items() if name.startswith("kills")) >= ROUNDS
+    assert sum(n for name, n in report.figures.items() if name.startswith("SIG")) >= ROUNDS

@@ -24,6 +24,7 @@ def test_a_long_plan_kills_everything_at_every_moment() -> None:
     assert {("sidecar", "scheduler"), ("scheduler", "sidecar"), ("worker-0", "worker-1")} <= set(
         targets
     )
+    assert 10 < sum(each.is_asked for each in kills) < 60
     assert {each.moment for each in kills} == {"at work", "at start-up", "twice"}
 
 
