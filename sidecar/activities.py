@@ -27,7 +27,7 @@ from sidecar.workers import Workers
 _LOG = structlog.get_logger(scope="dapr.runtime.actors.targets.activity")
 _ENGINE = structlog.get_logger(scope="dapr.wfengine.durabletask.backend")
 _CLUSTER = structlog.get_logger(scope="dapr.runtime.scheduler.cluster")
-Deliver = Callable[[str, HistoryEvent, HistoryEvent, int], Awaitable[None]]
+Deliver = Callable[[str, HistoryEvent, HistoryEvent, int], Awaitable[bool]]
 
 
 class Activities:
@@ -38,7 +38,8 @@ class Activities:
         profile: Says what an undeliverable result does.
         workers: Run the activities.
         jobs: Keep a result that can't be delivered at the moment, on newer versions.
-        deliver: Hands a result to a workflow (instance, event, scheduled activity, generation).
+        deliver: Hands a result to a workflow (instance, event, scheduled activity, generation);
+            false when no saved turn had asked for it.
         metrics: Count the executions.
         clock_ns: Nanoseconds since the epoch.
     """
@@ -66,26 +67,33 @@ class Activities:
     async def run(self, actor_id: str, data: AnyMessage) -> bool:
         """Execute one activity and deliver its result; false asks for another execution."""
         scheduled = carried_activity(data)
+        is_taken = True
 
         async def execute() -> bool:
+            nonlocal is_taken
             try:
                 with self._metrics.activity(scheduled.taskScheduled.name) as execution:
-                    await self._execute(actor_id, scheduled, execution)
+                    is_taken = await self._execute(actor_id, scheduled, execution)
             except SidecarError as error:
                 return self._failed(actor_id, error)
             return True
 
         execution_id = scheduled.taskScheduled.taskExecutionId
-        return await self._in_flight.run(actor_id, execution_id, execute)
+        success = await self._in_flight.run(actor_id, execution_id, execute)
+        if not is_taken:
+            # A turn that was not saved asks again: then its job is to be executed.
+            self._in_flight.forget(actor_id, execution_id)
+        return success
 
-    async def _execute(self, actor_id: str, scheduled: HistoryEvent, execution: Execution) -> None:
+    async def _execute(self, actor_id: str, scheduled: HistoryEvent, execution: Execution) -> bool:
+        """Execute and deliver; return false when the workflow has not taken the result."""
         instance_id = activity_instance(actor_id)
         response = await self._workers.run_activity(_request(instance_id, scheduled))
         execution.answered(failed=response.HasField("failureDetails"))
         result = events.activity_result(scheduled, response, self._clock_ns(), self._app_id)
         generation = int(actor_id.rpartition("::")[2])
         try:
-            await self._deliver(instance_id, result, scheduled, generation)
+            return await self._deliver(instance_id, result, scheduled, generation)
         except InstanceNotFoundError as error:
             self._lost(actor_id, instance_id, error)
             execution.status = FAILED
@@ -95,6 +103,8 @@ class Activities:
             # The result outlives this job in a reminder of the workflow, tried again each second.
             await self._jobs.wake(instance_id, self._profile.result_reminder, carried=result)
             execution.status = None
+            return False
+        return True
 
     def _lost(self, actor_id: str, instance_id: str, error: InstanceNotFoundError) -> None:
         if self._profile.lost_instance_result_is_retried:

@@ -212,9 +212,9 @@ class Engine:
 
     async def _deliver(
         self, instance_id: str, result: HistoryEvent, scheduled: HistoryEvent, generation: int
-    ) -> None:
+    ) -> bool:
         async with self._visit(instance_id) as actor:
-            await actor.add_event(
+            return await actor.add_event(
                 result,
                 scheduled=scheduled,
                 generation=generation,

@@ -51,6 +51,10 @@ class InFlight:
             self._keep(key)
         return success
 
+    def forget(self, actor_id: str, execution_id: str) -> None:
+        """Have the next job of an execution executed, though the last one succeeded."""
+        self._succeeded.pop(f"{actor_id}::{execution_id}", None)
+
     def _has_succeeded(self, key: str) -> bool:
         at_s = self._succeeded.get(key)
         return at_s is not None and self._now_s() - at_s < _KEPT_S

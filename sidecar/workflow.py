@@ -128,11 +128,13 @@ class WorkflowActor:
         scheduled: HistoryEvent | None = None,
         generation: int | None = None,
         reminder: str = EVENT_JOB,
-    ) -> None:
+    ) -> bool:
         """Store an event in the inbox and schedule the turn that takes it up.
 
         What answers a task for the second time, a task of another generation, or a task that no
         saved turn has asked for, is dropped; so is what comes for a workflow that has ended.
+
+        Returns false for an answer that no saved turn of this generation has asked for.
 
         Args:
             event: What has happened.
@@ -149,17 +151,18 @@ class WorkflowActor:
             raise InstanceNotFoundError
         if completion(state.history) is not None:
             self._log_completed()
-            return
+            return True
         if state.never_asked(event, scheduled) or generation not in (None, state.generation):
             _LOG.info("result that nothing stored asks for dropped", instance=self.instance_id)
-            return
+            return False
         if state.knows(event):
             if state.inbox:
                 await self._wake(reminder)
-            return
+            return True
         new = state.with_event(event)
         await self._wake(reminder)
         await self._saving(self._around.store.save_event(self.instance_id, new), new)
+        return True
 
     async def run(self, reminder: Reminder) -> None:
         """Take the turn that a reminder asks for; without state or news there is none to take.

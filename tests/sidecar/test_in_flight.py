@@ -80,3 +80,13 @@ async def test_on_older_versions_one_execution_follows_the_other() -> None:
     assert activity.began == 2
     activity.end(success=False)
     assert sorted(await both) == [False, True]
+
+
+async def test_a_success_that_is_forgotten_is_executed_again() -> None:
+    """Nobody took its result, so the job that comes next is for another one."""
+    in_flight, activity = InFlight(joined=True), _Activity()
+    for began in (1, 2):
+        activity.end(success=True)
+        assert await in_flight.run("a", "x", activity.execute)
+        assert activity.began == began
+        in_flight.forget("a", "x")
