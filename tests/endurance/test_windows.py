@@ -28,7 +28,7 @@ SHAPES = ("chain", "timers", "events", "family", "again", "retry", "retries", "t
 REFUSALS = 2
 LONGEST_S = 120.0
 # Not every shape writes so often, and a message of several jobs meets one window.
-ENOUGH = 0.3
+ENOUGH = 0.2
 
 
 def _case(kind: str, instance: str) -> Case:
