@@ -14,6 +14,7 @@ from sidecar.protos import service_grpc
 from sidecar.protos import service_pb2 as pb
 
 _CALL_S = 12.0
+_TOLD_S = 60.0
 _WAITS_S = (0.02, 0.3, 2.0, _CALL_S)
 _PAUSE_S = 0.05
 Look = Callable[[], Awaitable[bool]]
@@ -78,7 +79,7 @@ class Client:
     async def told(self, instance: str) -> Any:
         """Return the state of an instance once it has ended, as who waits in one call is told."""
         request = pb.GetInstanceRequest(instanceId=instance, getInputsAndOutputs=True)
-        answer = await self._stub.WaitForInstanceCompletion(request, timeout=_CALL_S)
+        answer = await self._stub.WaitForInstanceCompletion(request, timeout=_TOLD_S)
         return answer.workflowState
 
     async def raise_event(self, instance: str, name: str, value: str) -> None:
