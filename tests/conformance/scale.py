@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ WINDOW_S = 10.0
 # What starts within a window by the clock of the loop may begin a moment after it.
 _TOLERANCE = 0.1
 _THREADS = "256"
+_STARTERS = 16
 _AGAIN_WITHIN_S = 60.0
 
 
@@ -44,6 +46,11 @@ class Row:
     recorded: str
     width: int = 1
     every_s: float = 0.0
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many activities are in flight when the state is lost."""
+        return self.instances * self.width
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +90,20 @@ def worker_app(module: str) -> tuple[str, ...]:
 def play(bench: Bench, row: Row) -> Counted:
     """Play a row on a fresh bench."""
     instances = [f"scale-{n:03}" for n in range(row.instances)]
-    asked: dict[str, Any] = {"sleep": row.activity_s}
+    hold = bench.directory / "hold"
+    asked: dict[str, Any] = {"sleep": row.activity_s, "hold": str(hold)}
     asked |= {"steps": 1} if row.workflow == "seq" else {"width": row.width}
-    for each in instances:
-        start(bench, row.workflow, each, asked)
-    total = row.instances * row.width
-    until(lambda: len(_starts(bench)) >= total, 30, "all activities in flight")
+    hold.touch()
+    with ThreadPoolExecutor(_STARTERS) as pool:
+        list(pool.map(lambda each: start(bench, row.workflow, each, asked), instances))
+    until(lambda: len(_starts(bench)) >= row.in_flight, 60, "all activities in flight")
     began = time.time()
-    _outage(bench, row.outages_s[0], is_loss=True)
+    _outage(bench, row, row.outages_s[0], is_loss=True)
     until(lambda: any(each > began for each in _starts(bench)), _AGAIN_WITHIN_S, "a re-execution")
     first = next(each for each in _starts(bench) if each > began)
     for number, outage_s in enumerate(row.outages_s[1:], 1):
         time.sleep(max(0.0, first + number * row.every_s - time.time()))
-        _outage(bench, outage_s, is_loss=False)
+        _outage(bench, row, outage_s, is_loss=False)
     end = first + len(row.windows) * WINDOW_S
     time.sleep(max(0.0, end - time.time()))
     return Counted(row, count(_starts(bench), first, len(row.windows)))
@@ -126,14 +134,34 @@ def logs(directory: Path, row: Row) -> Path:
     return directory / f"{row.version}-{row.name.replace(' ', '-').replace(',', '')}"
 
 
-def _outage(bench: Bench, outage_s: float, *, is_loss: bool) -> None:
+def _outage(bench: Bench, row: Row, outage_s: float, *, is_loss: bool) -> None:
+    """Kill the sidecar and start it again; what is in flight outlives a short outage alone.
+
+    How long a sidecar takes to start and an app to come back is a matter of the machine.
+    """
+    hold = bench.directory / "hold"
+    is_short = outage_s < row.activity_s
+    if is_short:
+        hold.touch()
+    else:
+        hold.unlink(missing_ok=True)
     bench.kill_sidecar()
     if is_loss:
         bench.redis.flushall()
     time.sleep(outage_s)
+    known = len(_starts(bench))
+    if not is_short:
+        until(lambda: len(_ends(bench)) == known, _AGAIN_WITHIN_S, "all executions to end")
     bench.start_sidecar()
     bench.connected()
+    if is_short:
+        until(lambda: len(_starts(bench)) >= known + row.in_flight, _AGAIN_WITHIN_S, "all again")
+        hold.unlink()
 
 
 def _starts(bench: Bench) -> list[float]:
     return [each["at"] for each in bench.journaled() if each["event"] == "start"]
+
+
+def _ends(bench: Bench) -> list[float]:
+    return [each["at"] for each in bench.journaled() if each["event"] == "end"]

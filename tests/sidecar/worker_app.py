@@ -113,7 +113,8 @@ def fan(ctx: DaprWorkflowContext, asked: dict[str, Any] | None) -> Steps:
     """Run `width` activities at once, five if it is not said, that sleep `sleep`."""
     asked = asked or {}
     sleep_s, width = asked.get("sleep", 0.2), asked.get("width", _FAN_WIDTH)
-    tasks = [ctx.call_activity(act, input={"i": i, "sleep": sleep_s}) for i in range(width)]
+    also = {"hold": asked["hold"]} if "hold" in asked else {}
+    tasks = [ctx.call_activity(act, input={"i": i, "sleep": sleep_s, **also}) for i in range(width)]
     return (yield when_all(tasks))
 
 

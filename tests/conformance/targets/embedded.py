@@ -101,7 +101,7 @@ def _work(
                 runtimes.add(bench.metadata()["runtimeVersion"])
                 results += _play_on(bench, waiting, known)
         except _NOT_UP:
-            if lives == _LIVES:
+            if lives >= _LIVES:
                 raise
     return results
 
