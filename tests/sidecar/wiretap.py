@@ -32,6 +32,11 @@ _RECONNECT = (
     ("grpc.max_reconnect_backoff_ms", 100),
     ("grpc.so_reuseport", 0),
 )
+# The SDK pings every 30 s; a server that is not told so says goodbye after some minutes.
+_PATIENT = (
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.max_ping_strikes", 0),
+)
 
 
 @dataclass(slots=True)
@@ -67,7 +72,7 @@ class Wiretap(grpc.GenericRpcHandler):
         self._open = threading.Event()
         self._open.set()
         self._channel = grpc.insecure_channel(sidecar_address, options=_RECONNECT)
-        self._server = grpc.server(ThreadPoolExecutor(_THREADS), handlers=[self])
+        self._server = grpc.server(ThreadPoolExecutor(_THREADS), handlers=[self], options=_PATIENT)
         self.port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
 
