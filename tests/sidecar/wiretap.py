@@ -86,7 +86,7 @@ class Wiretap(grpc.GenericRpcHandler):
         return self._streams
 
     def hold(self) -> None:
-        """Keep back each stream of work that is opened from here on, as a slow app would."""
+        """Open no stream of work to the sidecar, and let no app notice that its own has ended."""
         self._open.clear()
 
     def release(self) -> None:
@@ -141,21 +141,28 @@ class Wiretap(grpc.GenericRpcHandler):
         call: Any = self._channel.unary_stream(method)
 
         def relay(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
-            while context.is_active() and not self._open.wait(_LOOK_S):
-                pass
+            self._wait(context)
             items = call(request)
             context.add_callback(lambda: _cancel(items))
+            failure: Any = None
             self._count(1)
             try:
                 for item in items:
                     self._note("sidecar->app", "GetWorkItems", service_pb2.WorkItem, item)
                     yield item
             except grpc.RpcError as error:
-                context.abort(error.code(), error.details() or "")
+                failure = error
             finally:
                 self._count(-1)
+            if failure is not None:
+                self._wait(context)
+                context.abort(failure.code(), failure.details() or "")
 
         return relay
+
+    def _wait(self, context: grpc.ServicerContext) -> None:
+        while context.is_active() and not self._open.wait(_LOOK_S):
+            pass
 
     def _count(self, change: int) -> None:
         with self._lock:

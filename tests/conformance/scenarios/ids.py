@@ -110,7 +110,7 @@ SCENARIOS = (
         recording="ids_and_unknowns",
         play=ambiguous_id,
         facets=(turns("a::b"), answers("a::b"), requested("a"), again("a"), period("a", 0.15)),
-        instances=("a::b", "a"),
+        instances=("a::b",),
         needs=frozenset({Need.SCHEDULER}),
     ),
 )

@@ -19,6 +19,8 @@ from tests.conformance.scenarios.scenario import Scenario
 
 _SHORT_S = 1.0
 _SETTLED_S = 0.5
+# Two activities one after the other.
+_TURNS = 3
 
 
 def suspend_terminate_purge(bench: Bench) -> None:
@@ -65,7 +67,7 @@ def purge_running(bench: Bench) -> None:
     get(bench, "purge-run")
     request = pb.PurgeInstancesRequest(instanceId="purge-run", force=True)
     tried(bench.stub.PurgeInstances, request)
-    until(lambda: len(bench.executions("purge-run", "end")) > 1)
+    until(lambda: _answered(bench, "purge-run") == _TURNS)
     time.sleep(_SETTLED_S)
     get(bench, "purge-run")
 
@@ -102,6 +104,14 @@ def double_suspend(bench: Bench) -> None:
         bench.redis.delete(bench.key("susp-1", row))
     bench.start_sidecar()
     bench.start_app()
+
+
+def _answered(bench: Bench, instance: str) -> int:
+    """Count the turns that the app has answered."""
+    return sum(
+        (each.direction, each.method) == ("app->sidecar", "CompleteOrchestratorTask")
+        for each in bench.tap.of(instance)
+    )
 
 
 def _requests(bench: Bench) -> int:
