@@ -145,6 +145,7 @@ def _outage(bench: Bench, row: Row, outage_s: float, *, is_loss: bool) -> None:
         hold.touch()
     else:
         hold.unlink(missing_ok=True)
+    bench.tap.hold()
     bench.kill_sidecar()
     if is_loss:
         bench.redis.flushall()
@@ -153,6 +154,7 @@ def _outage(bench: Bench, row: Row, outage_s: float, *, is_loss: bool) -> None:
     if not is_short:
         until(lambda: len(_ends(bench)) == known, _AGAIN_WITHIN_S, "all executions to end")
     bench.start_sidecar()
+    bench.tap.release()
     bench.connected()
     if is_short:
         until(lambda: len(_starts(bench)) >= known + row.in_flight, _AGAIN_WITHIN_S, "all again")

@@ -65,7 +65,7 @@ def observe(bench: Bench, instance: str, least: int, *, through: bool = True) ->
 
 def is_in_burst(bench: Bench, instance: str) -> bool:
     """Tell whether executions still make up for the outage: the last ones began too soon."""
-    last = [each["at"] for each in bench.executions(instance)][-_STEADY:]
+    last: list[float] = [each["at"] for each in bench.executions(instance)][-_STEADY:]
     return last[-1] - last[0] < (_STEADY - 1) * _PERIOD_S
 
 
