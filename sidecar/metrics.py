@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Protocol, TypeVar, cast
 
+from sidecar.engine.instance import Instance, completion, start
 from sidecar.errors import SidecarError, StoreError
 from sidecar.exposition import Counter, Histogram, text
-from sidecar.instance import Instance, completion, start
 from sidecar.names import AppNames
 from sidecar.profiles import Profile
 from sidecar.protos import (
@@ -21,7 +21,7 @@ from sidecar.protos import (
     ORCHESTRATION_STATUS_TERMINATED,
     HistoryEvent,
 )
-from sidecar.watch import DueJob, Handler
+from sidecar.reminders.watch import DueJob, Handler
 
 BOUNDS_MS = (
     *(1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 30, 40, 50, 65, 80, 100, 130, 160, 200, 250, 300),

@@ -11,29 +11,29 @@ from aiohttp import web
 
 from serving.http import http_site
 from serving.listener import listen, require_free
-from sidecar.calls import WorkflowCalls
-from sidecar.components import StateStore
-from sidecar.engine import Engine
+from sidecar.components.reload import LiveComponent
+from sidecar.components.state_store import StateStore
+from sidecar.engine.actors import Engine
+from sidecar.engine.calls import WorkflowCalls
+from sidecar.engine.inspection import Inspection
 from sidecar.faults import Faults, FaultyRows, Parts, SchedulerLink, StoreFaults
 from sidecar.http import admin, inspection, metrics
 from sidecar.http.app import Served, http_app
 from sidecar.http.health import Probes
-from sidecar.inspection import Inspection
-from sidecar.jobs import Jobs
-from sidecar.link import Link, open_channel
 from sidecar.metrics import Metrics
 from sidecar.names import AppNames
 from sidecar.profiles import profile
 from sidecar.protos import service_grpc
-from sidecar.reload import LiveComponent
-from sidecar.reminders import Reminders
+from sidecar.reminders.actor_api import Reminders
+from sidecar.reminders.jobs import Jobs
+from sidecar.reminders.link import Link, open_channel
+from sidecar.reminders.watch import JobWatch
 from sidecar.service import SidecarService
 from sidecar.service.actor_calls import actor_calls
 from sidecar.settings import ENV_PREFIX, SidecarSettings
-from sidecar.store import WorkflowStore
 from sidecar.stores.opening import open_rows
 from sidecar.stores.rows import Rows
-from sidecar.watch import JobWatch
+from sidecar.stores.workflows import WorkflowStore
 from sidecar.workers import Workers
 
 _LOG = structlog.get_logger(scope="dapr.runtime")

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.settings import Port
-from sidecar.manifests import Reader
+from sidecar.components.manifests import Reader
 from sidecar.profiles import UnknownProfileError, profile
 
 ENV_PREFIX = "SIDECAR_"

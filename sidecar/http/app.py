@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from sidecar.calls import WorkflowCalls
+from sidecar.engine.calls import WorkflowCalls
 from sidecar.http import health, reminders
 from sidecar.http.health import Probes
 from sidecar.http.workflows import WorkflowRoutes
 from sidecar.profiles import Profile
-from sidecar.reminders import Reminders
+from sidecar.reminders.actor_api import Reminders
 
 # Dapr's default for `--dapr-http-max-request-size`.
 _LONGEST_BODY_BYTES = 4 * 1024 * 1024

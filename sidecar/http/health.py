@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from sidecar.components import StateStore
+from sidecar.components.state_store import StateStore
 from sidecar.http.errors import refused
 from sidecar.names import AppNames
 

@@ -7,10 +7,10 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scheduler_api.proto import scheduler_pb2 as pb
+from sidecar.engine.inspection import Asked, Inspection
 from sidecar.errors import SchedulerError
 from sidecar.faults.errors import every_problem
 from sidecar.http.guard import local_only, problem
-from sidecar.inspection import Asked, Inspection
 
 ListJobs = Callable[[], Awaitable[list[pb.NamedJob]]]
 _Text = Annotated[str, Field(max_length=1000)]

@@ -13,7 +13,7 @@ from google.protobuf.json_format import MessageToDict
 from scheduler_api.proto import scheduler_pb2 as pb
 from sidecar.errors import ReminderRefusedError, SidecarError
 from sidecar.http.errors import refused
-from sidecar.reminders import Reminders
+from sidecar.reminders.actor_api import Reminders
 
 _ROUTE = "/v1.0/actors/{type}/{actor}/reminders/{name}"
 

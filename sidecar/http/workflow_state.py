@@ -3,7 +3,7 @@
 The shape is documented; which properties are left out is from Dapr's source, not recorded.
 """
 
-from sidecar.instance import Instance, describe
+from sidecar.engine.instance import Instance, describe
 from sidecar.protos import OrchestrationStatus, WorkflowState
 
 _PREFIX = "ORCHESTRATION_STATUS_"

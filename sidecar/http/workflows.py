@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from google.protobuf.wrappers_pb2 import StringValue
 
-from sidecar.calls import WorkflowCalls, new_id
+from sidecar.engine.calls import WorkflowCalls, new_id
 from sidecar.errors import InstanceActiveError, SidecarError, is_missing
 from sidecar.http.errors import not_found, refused
 from sidecar.http.workflow_state import told

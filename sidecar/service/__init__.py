@@ -1,6 +1,6 @@
 """The gRPC face of the sidecar: `TaskHubSidecarService`, as the Dapr SDKs call it."""
 
-from sidecar.calls import WorkflowCalls
+from sidecar.engine.calls import WorkflowCalls
 from sidecar.profiles import Profile
 from sidecar.service.client_calls import ClientCalls
 from sidecar.service.history_calls import HistoryCalls

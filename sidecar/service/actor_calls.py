@@ -5,7 +5,7 @@ import grpc.aio
 from dapr.proto.runtime.v1.actors_pb2 import UnregisterActorReminderRequest
 from google.protobuf.empty_pb2 import Empty
 
-from sidecar.reminders import Reminders
+from sidecar.reminders.actor_api import Reminders
 from sidecar.service.answers import Context, or_refused
 
 _SERVICE = "dapr.proto.runtime.v1.Dapr"

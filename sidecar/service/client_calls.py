@@ -3,14 +3,21 @@
 import grpc
 from google.protobuf.wrappers_pb2 import StringValue
 
-from sidecar.calls import Reached, WorkflowCalls, has_ended, has_started, is_running, is_suspended
+from sidecar.engine.calls import (
+    Reached,
+    WorkflowCalls,
+    has_ended,
+    has_started,
+    is_running,
+    is_suspended,
+)
+from sidecar.engine.instance import Instance, describe
+from sidecar.engine.versioning import version_name
 from sidecar.errors import InstanceActiveError, SidecarError
-from sidecar.instance import Instance, describe
 from sidecar.profiles import Profile
 from sidecar.protos import service_grpc
 from sidecar.protos import service_pb2 as pb
 from sidecar.service.answers import Context, or_refused, unknown
-from sidecar.versioning import version_name
 
 # Dapr's own words.
 _NO_FILTERED_PURGE = "multi-instance purge is not unimplemented"

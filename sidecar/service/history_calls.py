@@ -1,6 +1,6 @@
 """The calls about what is stored: all instances, one's history, and a new run from a history."""
 
-from sidecar.calls import WorkflowCalls, has_started
+from sidecar.engine.calls import WorkflowCalls, has_started
 from sidecar.profiles import Profile
 from sidecar.protos import service_grpc
 from sidecar.protos import service_pb2 as pb

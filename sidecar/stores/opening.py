@@ -1,6 +1,6 @@
 """Opens the rows of a component; imports no more than its kind of store needs."""
 
-from sidecar.components import StateStore
+from sidecar.components.state_store import StateStore
 from sidecar.profiles import Profile
 from sidecar.stores.rows import Rows
 

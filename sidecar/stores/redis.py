@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from sidecar.components import RedisServer
+from sidecar.components.state_store import RedisServer
 from sidecar.errors import StoreError
 
 _CONNECTIONS = 32

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from serving.signals import stop_on_signals
-from sidecar.components import IN_MEMORY, StateStore
+from sidecar.components.state_store import IN_MEMORY, StateStore
 from sidecar.scheduler.server import serve as serve_scheduler
 from sidecar.scheduler.settings import SchedulerSettings
 from sidecar.server import Sidecar

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from sidecar import events
+from sidecar.engine import events
+from sidecar.engine.instance import Instance
 from sidecar.errors import ExecutionAbortedError
-from sidecar.instance import Instance
 from sidecar.protos import HistoryEvent, service_pb2
 from sidecar.worker import Worker
 from sidecar.workers import Workers

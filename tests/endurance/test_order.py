@@ -6,11 +6,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar import events, turn
-from sidecar.instance import Instance
+from sidecar.engine import events, turn
+from sidecar.engine.instance import Instance
 from sidecar.protos import HistoryEvent, WorkflowAction, service_pb2
 from tests.endurance.rows import order_faults
-from tests.sidecar.test_turn import RULES
+from tests.sidecar.engine.test_turn import RULES
 
 NOW_NS = 10**18
 STARTED = events.event(NOW_NS, executionStarted={"name": "flow"})

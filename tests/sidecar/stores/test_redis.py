@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from sidecar.components import RedisServer, StateStore
+from sidecar.components.state_store import RedisServer, StateStore
 from sidecar.errors import StoreError
 from sidecar.profiles import profile
 from sidecar.stores.opening import open_rows

@@ -8,15 +8,15 @@ import pytest
 import pytest_asyncio
 import redis
 
-from sidecar.components import RedisServer
+from sidecar.components.state_store import RedisServer
 from sidecar.errors import StoreError
 from sidecar.names import AppNames
 from sidecar.profiles import profile
 from sidecar.protos import BackendWorkflowStateMetadata
-from sidecar.store import WorkflowStore
 from sidecar.stores.redis import RedisRows
 from sidecar.stores.rows import Rows
 from sidecar.stores.sqlite import SqliteRows
+from sidecar.stores.workflows import WorkflowStore
 from tests.support.services import redis_server
 
 ODD = "app*[x]?\\||"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.components import IN_MEMORY, StateStore
+from sidecar.components.state_store import IN_MEMORY, StateStore
 from sidecar.errors import StoreError
 from sidecar.profiles import profile
 from sidecar.stores.opening import open_rows
