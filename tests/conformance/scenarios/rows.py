@@ -21,7 +21,7 @@ from tests.sidecar import traces
 _MOMENTS = ("running", "event raised", "completed", "purged", "waiting")
 _TTL_S = 4
 _LOOK_S = 0.5
-_SETTLED_S = 0.3
+_SETTLED_S = 0.7
 _TURN_S = 0.1
 
 
@@ -30,17 +30,21 @@ def redis_keys(bench: Bench) -> Played:
     notes: dict[str, Any] = {}
     start(bench, "seq", "keys-1", {"steps": 3, "sleep": 1.5})
     until(lambda: len(bench.executions("keys-1")) > 1)
+    bench.order("keys-1", hold=True)
     time.sleep(_SETTLED_S)
     notes["running"] = rows(bench, "keys-1")
     bench.client.raise_workflow_event("keys-1", "early", data=1)
     until(lambda: "history-000007" in bench.keys("keys-1"))
     time.sleep(_SETTLED_S)
     notes["event raised"] = rows(bench, "keys-1")
+    bench.order("keys-1")
     finish(bench, "keys-1")
+    time.sleep(_SETTLED_S)
     notes["completed"] = rows(bench, "keys-1")
     bench.client.purge_workflow("keys-1")
     notes["purged"] = rows(bench, "keys-1")
     start(bench, "ext", "keys-1b")
+    time.sleep(_SETTLED_S)
     notes["waiting"] = rows(bench, "keys-1b")
     return Played(notes=notes)
 
