@@ -52,10 +52,11 @@ class Worker:
     async def items(self) -> AsyncIterator[service_pb2.WorkItem]:
         """Yield the items for this worker until it is disconnected."""
         while (item := await self.queue.get()) is not None:
-            if not self._flows.is_set():
+            while not self._flows.is_set():
+                # It may be held anew by the time that it wakes.
                 await self._flows.wait()
-                if self.has_gone:
-                    return
+            if self.has_gone:
+                return
             yield item
 
     @property

@@ -210,8 +210,9 @@ class Workers:
 
     async def answers_flow(self) -> None:
         """Wait while answers are held back; to be called before an answer is matched."""
-        if self._hold is not None and self._hold.answers and not self._flows.is_set():
+        while self._hold is not None and self._hold.answers and not self._flows.is_set():
             self._hold.on_held()
+            # Another hold may have taken the place of this one by the time that it wakes.
             await self._flows.wait()
 
     def drop(self, number: int | None) -> int:

@@ -20,7 +20,9 @@ class SchedulerLink:
     async def run(self) -> None:
         """Watch until cancelled."""
         while True:
-            await self._joined.wait()
+            while not self._joined.is_set():
+                # It may be cut anew by the time that it wakes.
+                await self._joined.wait()
             self._running = asyncio.ensure_future(self._watch())
             try:
                 await asyncio.wait([self._running])

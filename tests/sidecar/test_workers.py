@@ -20,6 +20,11 @@ def _workers() -> Workers:
     return Workers(lambda: None)
 
 
+async def _settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
 async def _next(worker: Worker) -> pb.WorkItem:
     item = await asyncio.wait_for(worker.queue.get(), 5)
     assert item is not None
@@ -165,6 +170,28 @@ async def test_held_answers_wait() -> None:
     assert not waiting.done()
     workers.release()
     await asyncio.wait_for(waiting, 1)
+
+
+async def test_a_hold_that_takes_the_place_of_another_lets_nothing_through() -> None:
+    """Neither the item nor the answer that the earlier one held."""
+    workers, held = _workers(), list[int]()
+    worker = workers.connect()
+    hold = Hold(number=None, answers=True, on_held=lambda: held.append(1))
+    workers.hold(hold)
+    running = asyncio.create_task(workers.run_activity(_activity("a", 1)))
+    item = asyncio.ensure_future(anext(worker.items()))
+    answer = asyncio.ensure_future(workers.answers_flow())
+    await _settle()
+    workers.hold(hold)
+    await _settle()
+    assert not item.done()
+    assert not answer.done()
+    assert len(held) == 3
+    workers.release()
+    assert (await item).activityRequest.taskId == 1
+    await answer
+    workers.close()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_streams_that_are_kept_out_get_in_later() -> None:
