@@ -148,7 +148,11 @@ async def serve(settings: SidecarSettings, stop: asyncio.Event) -> None:
 
 
 async def run(sidecar: Sidecar, stop: asyncio.Event) -> None:
-    """Run a sidecar until `stop` is set, and close it; StartError where a port can't be used."""
+    """Run a sidecar until `stop` is set, and close it; StartError where a port can't be used.
+
+    A loop in the background that fails ends it with that error: without it the sidecar would look
+    well and take no jobs, or follow no edits.
+    """
     settings = sidecar.settings
     try:
         require_free(settings.host, settings.grpc_port, prefix=ENV_PREFIX, port_name="GRPC_PORT")
@@ -158,7 +162,7 @@ async def run(sidecar: Sidecar, stop: asyncio.Event) -> None:
         async with (
             _grpc(sidecar),
             http_site(_http(sidecar), listener, grace_s=_GRACE_S),
-            _background(sidecar),
+            _background(sidecar, stop),
         ):
             _LOG.info(
                 "sidecar ready",
@@ -184,19 +188,28 @@ def _http(sidecar: Sidecar) -> web.Application:
 
 
 @asynccontextmanager
-async def _background(sidecar: Sidecar) -> AsyncIterator[None]:
+async def _background(sidecar: Sidecar, stop: asyncio.Event) -> AsyncIterator[None]:
     loops: tuple[Coroutine[None, None, None], ...] = (
         sidecar.scheduler_stream.run(),
         sidecar.engine.sweep(),
         sidecar.component.follow(),
     )
     tasks = [asyncio.create_task(each) for each in loops]
+    for each in tasks:
+        each.add_done_callback(lambda task: stop.set() if _failure(task) else None)
     try:
         yield
     finally:
         for each in tasks:
             each.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    for each in tasks:
+        if failure := _failure(each):
+            raise failure
+
+
+def _failure(task: asyncio.Task[None]) -> BaseException | None:
+    return None if task.cancelled() else task.exception()
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """How the sidecar starts, what it says of itself over HTTP, and how it ends."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -12,6 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sidecar.components.state_store import IN_MEMORY, StateStore
+from sidecar.server import Sidecar, run
+from sidecar.settings import SidecarSettings
+from sidecar.stores.sqlite import SqliteRows
 from tests.sidecar.scenarios import start
 from tests.sidecar.stack import stack, until
 from tests.support.components import write_component
@@ -95,3 +100,25 @@ def test_a_sidecar_with_work_in_hand_ends_soon_and_loses_nothing(tmp_path: Path)
         ended = running.client.wait_for_workflow_completion("term", timeout_in_seconds=30)
         assert ended is not None
         assert ended.serialized_output == '[{"i": 0}, {"i": 1}]'
+
+
+class _Unfollowed:
+    """A component whose files can't be followed any more."""
+
+    store = StateStore("statestore", IN_MEMORY)
+
+    def ttl_s(self) -> int | None:
+        return None
+
+    async def follow(self) -> None:
+        raise LookupError("a fault of ours")
+
+
+async def test_a_sidecar_ends_with_what_fails_behind_its_calls() -> None:
+    """One that went on would look well, and take no jobs or follow no edits."""
+    settings = SidecarSettings(
+        grpc_port=free_port(), http_port=free_port(), scheduler_address="127.0.0.1:1"
+    )
+    made = Sidecar(settings, _Unfollowed(), SqliteRows())
+    with pytest.raises(LookupError, match="a fault of ours"):
+        await asyncio.wait_for(run(made, asyncio.Event()), 20)
