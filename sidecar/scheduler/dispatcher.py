@@ -155,8 +155,9 @@ class Dispatcher:
 
     def answer(self, stream_id: int, result: pb.WatchJobsRequestResult) -> None:
         """Take a sidecar's answer to a delivery."""
-        answer = self._board.answer(stream_id, result.id, success=result.status == pb.SUCCESS)
-        self.metrics.answered(stream_id, result.id, answer)
+        success = result.status == pb.SUCCESS
+        answer = self._board.answer(stream_id, result.id, success=success)
+        self.metrics.answered(stream_id, result.id, answer.job, success=success)
         match answer.verdict, answer.job:
             case Verdict.UNKNOWN, _:
                 _LOG.warning("answer to no delivery", stream=stream_id, id=result.id)

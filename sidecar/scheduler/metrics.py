@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from sidecar.exposition import Counter, Gauge, Histogram, text
-from sidecar.scheduler.board import Answer, Delivery, Verdict
+from sidecar.scheduler.board import Delivery
 from sidecar.scheduler.jobs import Job
 from sidecar.scheduler.keys import SEPARATOR
 
@@ -62,14 +62,13 @@ class Metrics:
         """Take the time of a delivery."""
         self._sent_ns[delivery.stream_id, delivery.delivery_id] = time.monotonic_ns()
 
-    def answered(self, stream_id: int, delivery_id: int, answer: Answer) -> None:
-        """Count what a delivery came to."""
+    def answered(self, stream_id: int, delivery_id: int, job: Job | None, *, success: bool) -> None:
+        """Count what a delivery came to, though its job is no more; None where none was out."""
         sent_ns = self._sent_ns.pop((stream_id, delivery_id), None)
-        if sent_ns is None or answer.job is None:
+        if sent_ns is None or job is None:
             return
-        kind = _type(answer.job)
-        succeeded = answer.verdict is Verdict.FINISHED
-        (self._triggered if succeeded else self._failed).count(kind)
+        kind = _type(job)
+        (self._triggered if success else self._failed).count(kind)
         self._latency_ms.observe((time.monotonic_ns() - sent_ns) // 1_000_000, kind)
 
     def closed(self, stream_id: int) -> None:

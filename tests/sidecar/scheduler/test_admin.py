@@ -35,6 +35,18 @@ def test_deliveries_are_counted_by_what_came_of_them(old: Scheduler) -> None:
     until(lambda: _page(old).value(f"{PREFIX}_sidecars_connected") == 0)
 
 
+def test_a_success_counts_though_its_job_was_deleted_meanwhile(old: Scheduler) -> None:
+    """What the sidecar did has been done; nothing has failed."""
+    triggered, failed = (_counted(old, each) for each in ("triggered", "failed"))
+    with Watcher(old) as watcher:
+        old.schedule("deleted::1::1")
+        delivery = watcher.next()
+        old.delete("deleted::1::1")
+        watcher.answer(delivery, success=True)
+        until(lambda: _counted(old, "triggered") == triggered + 1)
+    assert _counted(old, "failed") == failed
+
+
 def test_a_delivery_whose_stream_ends_counts_as_undelivered(old: Scheduler) -> None:
     """For the stream, and once more as nobody else takes it; its time is not measured."""
     undelivered, failed = (_counted(old, each) for each in ("undelivered", "failed"))
