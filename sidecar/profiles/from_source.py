@@ -18,7 +18,6 @@ V1_15 = replace(
     start_refusal_prefix="",
     duplicate_start_text="an active workflow with ID '{instance_id}' already exists",
     partial_history_loss="not_found",
-    expired_status="not_found",
     rerun_exists=False,
 )
 
@@ -32,7 +31,6 @@ V1_17 = replace(
     activity_due_time="workflow_start",
     result_reminder="activity-result",
     list_jobs_id_is_prefix=False,
-    list_jobs_empty_type_is_all=False,
     delete_by_metadata_supported=True,
     listing_exists=True,
     versions_kept=True,

@@ -43,9 +43,8 @@ class Profile:
         concurrency_key_sent: A `run-activity` job's metadata has `concurrency_key` = the activity's
             name (1.18.3).
         list_jobs_id_is_prefix: `ListJobs` takes the actor id as a prefix (1.15, 1.16.x) or as the
-            whole id (1.17, 1.18.3); empty means every actor of the type on both.
-        list_jobs_empty_type_is_all: `ListJobs` with actor type and id empty answers all actor
-            reminders of the namespace (1.15, 1.16.x) or none (1.17, 1.18.3).
+            whole id (1.17, 1.18.3); empty means every actor of the type on both. So without an
+            actor type as well it answers all actor reminders of the namespace, or none.
         listed_metadata_has_app_id: The metadata that `ListJobs` answers names the app (1.18.3).
             Without it (before 1.18) a caller fills it in before it sends the metadata back.
         delete_by_metadata_supported: The scheduler has `DeleteByMetadata` and `DeleteByNamePrefix`
@@ -62,10 +61,9 @@ class Profile:
             warning, and the workflow goes on with what is left (1.16.x, 1.17). `not_found`: as if
             there were no such instance, so that 1.15 runs away then too. `error`: every call fails
             with `history key … missing from state store` and an `activity-result-…` reminder
-            refires each second (1.18.3).
-        expired_status: What `GetInstance` answers when a live sidecar has saved a workflow again
-            whose keys had expired: `nameless_pending` (1.16.x, 1.17: exists, no name, PENDING),
-            `not_found` (1.15) or `error` (1.18.3: UNKNOWN, `history key … missing`).
+            refires each second (1.18.3). So `GetInstance` answers that a workflow that a live
+            sidecar has saved again, after its keys had expired, is PENDING and has no name, that
+            there is none, or the error.
         timer_origin_recorded: `timerCreated` says what the timer is for, and from which app
             (1.18.3); older versions keep the time alone.
         parent_execution_told: A child's start names the execution of its parent, besides the
@@ -117,7 +115,6 @@ class Profile:
     result_reminder: Literal["new-event", "activity-result"]
     concurrency_key_sent: bool
     list_jobs_id_is_prefix: bool
-    list_jobs_empty_type_is_all: bool
     listed_metadata_has_app_id: bool
     delete_by_metadata_supported: bool
     job_name_rule: Literal["subdomain", "no_separators"]
@@ -126,7 +123,6 @@ class Profile:
     duplicate_start_code: Literal["UNKNOWN", "ALREADY_EXISTS"]
     duplicate_start_text: str
     partial_history_loss: Literal["truncated", "not_found", "error"]
-    expired_status: Literal["nameless_pending", "not_found", "error"]
     timer_origin_recorded: bool
     parent_execution_told: bool
     start_of_first_turn_told: bool

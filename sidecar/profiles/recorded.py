@@ -16,7 +16,6 @@ V1_16_1 = Profile(
     result_reminder="new-event",
     concurrency_key_sent=False,
     list_jobs_id_is_prefix=True,
-    list_jobs_empty_type_is_all=True,
     listed_metadata_has_app_id=False,
     delete_by_metadata_supported=False,
     job_name_rule="subdomain",
@@ -28,7 +27,6 @@ V1_16_1 = Profile(
         "an active workflow with ID '{instance_id}' already exists"
     ),
     partial_history_loss="truncated",
-    expired_status="nameless_pending",
     timer_origin_recorded=False,
     parent_execution_told=False,
     start_of_first_turn_told=False,
@@ -66,7 +64,6 @@ V1_18_3 = Profile(
     result_reminder="activity-result",
     concurrency_key_sent=True,
     list_jobs_id_is_prefix=False,
-    list_jobs_empty_type_is_all=False,
     listed_metadata_has_app_id=True,
     delete_by_metadata_supported=True,
     job_name_rule="no_separators",
@@ -78,7 +75,6 @@ V1_18_3 = Profile(
         "an active workflow with ID '{instance_id}' already exists"
     ),
     partial_history_loss="error",
-    expired_status="error",
     timer_origin_recorded=True,
     parent_execution_told=True,
     start_of_first_turn_told=True,

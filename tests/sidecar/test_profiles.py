@@ -19,6 +19,17 @@ def test_every_field_is_explained() -> None:
     assert {each.name for each in dataclasses.fields(Profile)} <= explained
 
 
+def test_every_field_is_read() -> None:
+    """A field that nothing depends on would promise a behaviour that it does not change."""
+    sources = [
+        each.read_text(encoding="utf-8")
+        for each in (ROOT / "sidecar").rglob("*.py")
+        if each.parent.name != "profiles"
+    ]
+    read = set(re.findall(r"profile\.(\w+)", "".join(sources)))
+    assert {each.name for each in dataclasses.fields(Profile)} - read <= {"origin"}
+
+
 def test_lookup() -> None:
     """A profile is found by its version; another name is refused with the known ones."""
     assert {name: profile(name).name for name in PROFILES} == {name: name for name in PROFILES}
