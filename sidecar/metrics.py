@@ -206,6 +206,6 @@ def _waited_ms(started: HistoryEvent, now_ns: int) -> int:
     return (now_ns - at.ToNanoseconds()) // _NS_PER_MS
 
 
-def _name(history: "tuple[HistoryEvent, ...]") -> str:
+def _name(history: tuple[HistoryEvent, ...]) -> str:
     started = start(history)
     return "" if started is None else started.executionStarted.name

@@ -53,9 +53,7 @@ class Inspection:
         remembered, in_flight = self._engine.remembered(), _by_instance(self._workers)
         stored, problem = await self._stored_ids()
         known = {*remembered, *stored, *in_flight}
-        found = sorted(
-            each for each in known if each.startswith(asked.prefix) and each > asked.after
-        )
+        found = sorted(filter(asked.takes, known))
         shown = found[: asked.limit]
         ttls_s = await self._ttls_s(shown, problem)
         instances = [

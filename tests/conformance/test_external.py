@@ -85,7 +85,6 @@ def _is_up(up: Stack) -> bool:
 
 
 def _run(command: str) -> None:
-
     subprocess.run(command, shell=True, check=False)  # noqa: S602  # made above
 
 

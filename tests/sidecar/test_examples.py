@@ -135,7 +135,6 @@ def test_a_suspended_workflow_keeps_its_events(stack: Stack) -> None:
     assert status(stack, "paused") == "SUSPENDED"
     for i in (2, 3):
         stack.client.raise_workflow_event("paused", "item", data=i)
-    until(lambda: stack.client.get_workflow_state("paused") is not None)
     assert status(stack, "paused") == "SUSPENDED"
     stack.client.resume_workflow("paused")
     assert outcome(stack, "paused") == ("COMPLETED", "[1, 2, 3]")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -131,10 +131,7 @@ def _play_on(
 
 @contextmanager
 def _bench(directory: Path, version: str) -> Iterator[Bench]:
-    with _STARTING:
-        made = stack(directory, version)
-        bench = made.__enter__()
-    try:
+    with ExitStack() as closing:
+        with _STARTING:
+            bench = closing.enter_context(stack(directory, version))
         yield bench
-    finally:
-        made.__exit__(None, None, None)

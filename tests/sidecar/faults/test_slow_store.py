@@ -27,6 +27,8 @@ def test_reads_alone_can_be_slow(old: Stack, old_switches: Switches) -> None:
     """An event is a write, as the instance is in memory: it is stored at once."""
     start(old, "ext", "slow-reads")
     old_switches.set("slow_store", latency_ms=10_000, operations="reads")
+    began = time.monotonic()
     old.client.raise_workflow_event("slow-reads", "go", data=1)
+    assert time.monotonic() - began < 10
     old_switches.lift("slow_store")
     assert finish(old, "slow-reads").serialized_output == "1"
