@@ -111,9 +111,11 @@ class Engine:
         Return how many were in memory.
         """
         known = self.remembered()
-        for actor in self._actors.values():
+        for actor in list(self._actors.values()):
             if instance_id in (None, actor.instance_id):
                 actor.forget()
+                if not actor.visits:
+                    del self._actors[actor.instance_id]
         return len(known) - len(self.remembered())
 
     async def sweep(self) -> None:

@@ -24,6 +24,7 @@ def test_streams_are_kept_out_until_the_fault_is_lifted(old: Stack, old_switches
     start(old, "ext", "kept-out")
     assert old_switches.set("drop_app_stream", duration_s=60)["active"]
     assert old.metadata()["workflows"] == {"connectedWorkers": 0}
+    until(lambda: old.metadata()["actorRuntime"]["activeActors"][0]["count"] == 0)
     old.client.raise_workflow_event("kept-out", "go", data=1)
     until(lambda: "inbox-000000" in old.keys("kept-out"))
     assert get(old, "kept-out").runtime_status.name == "RUNNING"
