@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(180)
 WRITES = range(8)
 SHAPES = ("chain", "timers", "events", "family", "again", "retry", "retries", "terminated")
 # The sidecar's client of Redis tries a second time by itself.
-REFUSALS = 2
+ATTEMPTS = 2
 LONGEST_S = 120.0
 # Not every shape writes so often, and a message of several jobs meets one window.
 ENOUGH = 0.2
@@ -56,12 +56,11 @@ async def _play(made: Stack, cases: Sequence[Case]) -> list[str]:
     return load.faults
 
 
-def _open(link: CuttingRelay, kinds: Sequence[str], refusals: int, *markers: bytes) -> list[Case]:
+def _open(link: CuttingRelay, kinds: Sequence[str], times: int, *markers: bytes) -> list[Case]:
     """Make a case for each failure of each write, and have it fail."""
     cases = []
     for kind, number, cut in product(kinds, WRITES, Cut):
         made = _case(kind, f"{kind}-{cut.name.lower()}-{number}x")
-        times = refusals if cut is Cut.REFUSED else 1
         link.windows.append(Window((made.instance.encode(), *markers), number, cut, times))
         cases.append(made)
     return cases
@@ -73,7 +72,7 @@ def _met(link: CuttingRelay) -> float:
 
 async def _fail_writes(directory: Path, profile: str) -> None:
     async with stack(directory, profile, linked=True) as made:
-        cases = _open(made.store_link, SHAPES, REFUSALS, b"EVAL")
+        cases = _open(made.store_link, SHAPES, ATTEMPTS, b"EVAL")
         assert await _play(made, cases) == []
         assert _met(made.store_link) > ENOUGH
 
@@ -101,12 +100,31 @@ async def test_a_rerun_that_is_not_stored_runs_nothing(tmp_path: Path) -> None:
         client = Client(made.sidecar_address)
         assert await client.start("chain", "source", json.dumps({"x": "x", "naps": [0]}))
         await client.told("source")
-        window = Window((b"EVAL", b"second"), 0, Cut.REFUSED, REFUSALS)
+        window = Window((b"EVAL", b"second"), 0, Cut.REFUSED, ATTEMPTS)
         made.store_link.windows.append(window)
         assert not await client.rerun("source", "second", event_id=1)
-        assert window.met == REFUSALS
+        assert window.met == ATTEMPTS
         assert not [each for each in await made.jobs() if "second" in each["key"]]
         assert await client.rerun("source", "second", event_id=1)
         state = await client.told("second")
         assert json.loads(state.output.value) == chain_output("second", "x", 1)
         await client.close()
+
+
+async def _lose_the_last_answer(directory: Path, profile: str) -> None:
+    async with stack(directory, profile, linked=True) as made:
+        client = Client(made.sidecar_address)
+        output = json.dumps(chain_output("unanswered", "x", 1))
+        markers = (b"EVAL", b"unanswered||history-000005")
+        window = Window(markers, 0, Cut.UNANSWERED, ATTEMPTS)
+        made.store_link.windows.append(window)
+        asked = json.dumps({"x": "x", "naps": [0]})
+        assert await client.start("chain", "unanswered", asked)
+        assert (await client.told("unanswered")).output.value == output
+        assert window.met == ATTEMPTS
+        await client.close()
+
+
+async def test_who_waits_hears_of_an_end_whose_save_was_not_answered(tmp_path: Path) -> None:
+    """The end is stored and the reply lost: the job's next attempt tells those who wait."""
+    await at_once(lambda profile: _lose_the_last_answer(tmp_path / profile, profile))

@@ -12,7 +12,6 @@ import redis
 
 from tests.conformance.bench import WORKER_APP, Bench, until, whole_lines, wired
 from tests.conformance.needs import Need
-from tests.sidecar.lossy import Lossy
 from tests.support.components import write_component
 from tests.support.ports import free_port
 from tests.support.services import Service, python_service, redis_server, running, wait_until_http
@@ -29,7 +28,6 @@ class Stack(Bench):
     env: dict[str, str]
     redis_service: Service
     scheduler: Service
-    lossy: Lossy | None = None
     sidecar: Service | None = None
 
     @property
@@ -91,7 +89,6 @@ def stack(
     *,
     ttl_s: int = -1,
     relayed: bool = True,
-    losing: bytes = b"",
     worker_app: tuple[str, ...] = (WORKER_APP,),
 ) -> Iterator[Stack]:
     """Run a stack with its worker app.
@@ -101,7 +98,6 @@ def stack(
         profile: Of sidecar and scheduler.
         ttl_s: Of the component.
         relayed: Put the wiretap between app and sidecar.
-        losing: The sidecar hears no reply to a write to Redis that contains these bytes.
         worker_app: Its module, and arguments after address and journal.
     """
     directory.mkdir(exist_ok=True)
@@ -110,9 +106,6 @@ def stack(
     grpc_port, http_port, scheduler_port = free_port(), free_port(), free_port()
     with ExitStack() as closing:
         redis_service, redis_port = closing.enter_context(redis_server(directory))
-        lossy = Lossy(redis_port, losing) if losing else None
-        if lossy is not None:
-            closing.callback(lossy.close)
         scheduler_env = _scheduler_env(directory, profile, scheduler_port)
         scheduler = _start_scheduler(closing, directory, scheduler_env)
         ours = closing.enter_context(wired(f"127.0.0.1:{grpc_port}", relayed=relayed))
@@ -124,7 +117,7 @@ def stack(
             profile=profile,
             redis=connection,
             env={
-                "STATE_REDIS_HOST": f"127.0.0.1:{lossy.port if lossy else redis_port}",
+                "STATE_REDIS_HOST": f"127.0.0.1:{redis_port}",
                 "SIDECAR_RESOURCES_PATH": str(directory / "components"),
                 **_sidecar_env(profile, grpc_port, http_port, scheduler_port),
             },
@@ -135,7 +128,6 @@ def stack(
             worker_app=worker_app,
             redis_service=redis_service,
             scheduler=scheduler,
-            lossy=lossy,
         )
         closing.push(made.closing)
         made.start_sidecar()
