@@ -14,8 +14,8 @@ import grpc.aio
 from scheduler_api.proto import scheduler_pb2 as pb
 from scheduler_api.proto import scheduler_pb2_grpc as pb_grpc
 from sidecar.errors import SchedulerError
+from sidecar.outbox import Outbox
 from sidecar.proto import link_pb2, link_pb2_grpc
-from sidecar.reminders.outbox import Outbox
 
 if TYPE_CHECKING:
     # Generic in the type stubs alone.

@@ -8,8 +8,8 @@ import grpc
 import grpc.aio
 import structlog
 
+from sidecar.outbox import Outbox
 from sidecar.proto import link_pb2, link_pb2_grpc
-from sidecar.reminders.outbox import Outbox
 from sidecar.scheduler.board import Delivery
 from sidecar.scheduler.dispatcher import Dispatcher
 from sidecar.scheduler.errors import RequestError

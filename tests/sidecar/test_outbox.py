@@ -2,7 +2,7 @@
 
 import asyncio
 
-from sidecar.reminders.outbox import Outbox
+from sidecar.outbox import Outbox
 
 
 async def test_what_has_come_goes_together_in_its_order() -> None:
