@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from sidecar.testing.errors import UsageError
 from sidecar.testing.options import Options
 from sidecar.testing.running import RunningSidecar, running_sidecar
 from sidecar.testing.sdk import pointed_at
@@ -55,7 +56,7 @@ def dapr_sidecar(
     marker = request.node.get_closest_marker(_MARKER)
     changes: dict[str, Any] = {}
     if marker is not None:
-        changes = dict(zip(("profile",), marker.args, strict=False)) | marker.kwargs
+        changes = _named(*marker.args) | marker.kwargs
     with _running(replace(dapr_sidecar_options, **changes)) as made:
         yield made
 
@@ -65,6 +66,15 @@ def dapr_sidecar_session(dapr_sidecar_options: Options) -> Iterator[RunningSidec
     """Give a running sidecar that ends with the last test; instances of one test meet another's."""
     with _running(dapr_sidecar_options) as made:
         yield made
+
+
+def _named(*unnamed: Any) -> dict[str, Any]:
+    if len(unnamed) > 1:
+        raise UsageError(
+            f"the marker {_MARKER} takes the profile alone without a name, got {unnamed}; "
+            "name the others, such as ttl_s=5"
+        )
+    return dict(zip(("profile",), unnamed, strict=False))
 
 
 @contextmanager

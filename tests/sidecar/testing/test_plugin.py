@@ -58,13 +58,18 @@ def test_the_session_is_back_afterwards(dapr_sidecar_session):
     assert settings.DAPR_GRPC_PORT == dapr_sidecar_session.grpc_port
 
 
+@pytest.mark.dapr_sidecar("1.16.1", "shop")
+def test_an_option_without_a_name_is_refused(dapr_sidecar):
+    pass
+
+
 def test_a_failure_shows_the_log(dapr_sidecar):
     assert False
 """
 
 
 def test_the_fixtures_do_what_they_say(tmp_path: Path) -> None:
-    """Six tests pass; the seventh fails, and shows what the sidecar logged."""
+    """Six tests pass; one is refused, and one fails and shows what the sidecar logged."""
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_user.py").write_text(TESTS)
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n")
@@ -78,6 +83,8 @@ def test_the_fixtures_do_what_they_say(tmp_path: Path) -> None:
         timeout=50,
     )
     assert "1 failed, 6 passed" in done.stdout, done.stdout + done.stderr
+    assert "1 error in" in done.stdout
+    assert "takes the profile alone without a name, got ('1.16.1', 'shop')" in done.stdout
     assert "last lines of the Dapr sidecar's log" in done.stdout
     assert done.stdout.count('"event": "sidecar ready"') == 1
     assert "test_a_failure_shows_the_log" in done.stdout
