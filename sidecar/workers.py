@@ -9,13 +9,14 @@ Streams can be dropped, kept out and held back on purpose, which is what sidecar
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
 from sidecar.errors import ExecutionAbortedError, ExecutionCancelledError
+from sidecar.pending import Pending
 from sidecar.protos import service_pb2
 from sidecar.worker import Work, Worker
 
@@ -23,38 +24,7 @@ _LOG = structlog.get_logger(scope="dapr.wfengine.backend.actors")
 _ENGINE = structlog.get_logger(scope="dapr.runtime.wfengine")
 _MOST_COUNTED = 10_000
 _TOKEN_BYTES = 8
-_Key = TypeVar("_Key", bound=Hashable)
 _Answer = TypeVar("_Answer")
-
-
-class _Pending(Generic[_Key, _Answer]):
-    """Items that wait for their answer, oldest first for each key; the newest is answered first.
-
-    In Dapr a newer item takes the older one's place, which then waits for ever.
-    """
-
-    def __init__(self) -> None:
-        self._waiting: dict[_Key, list[asyncio.Future[_Answer]]] = {}
-
-    def add(self, key: _Key) -> asyncio.Future[_Answer]:
-        future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(key, []).append(future)
-        return future
-
-    def remove(self, key: _Key, future: asyncio.Future[_Answer]) -> None:
-        waiting = self._waiting.get(key)
-        if waiting is not None and future in waiting:
-            waiting.remove(future)
-            if not waiting:
-                del self._waiting[key]
-
-    def answer(self, key: _Key, answer: _Answer) -> bool:
-        for future in reversed(self._waiting.get(key, ())):
-            if not future.done():
-                future.set_result(answer)
-                self.remove(key, future)
-                return True
-        return False
 
 
 class _Executions:
@@ -99,9 +69,9 @@ class Workers:
         self._outside: list[Worker] = []
         self._next = 0
         self._streams = 0
-        self._turns: _Pending[str, service_pb2.WorkflowResponse] = _Pending()
+        self._turns: Pending[str, service_pb2.WorkflowResponse] = Pending()
         self._tokens: dict[str, str] = {}
-        self._activities: _Pending[tuple[str, int], service_pb2.ActivityResponse] = _Pending()
+        self._activities: Pending[tuple[str, int], service_pb2.ActivityResponse] = Pending()
         self._executions = _Executions()
         self._closing = False
         self._admitting = True
