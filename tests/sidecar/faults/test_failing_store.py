@@ -13,9 +13,11 @@ def test_nothing_is_lost_once_a_failing_store_recovers(
 ) -> None:
     """While all writes fail nothing moves on; afterwards the workflow ends with all its results."""
     instance = f"failing-{applied}"
-    start(running, "seq", instance, {"steps": 3, "sleep": 0.3})
+    running.order(instance, hold=True)
+    start(running, "seq", instance, {"steps": 3})
     until(lambda: running.executions(instance))
     switches.set("failing_store", share=1, operations="writes", applied=applied)
+    running.order(instance)
     switches.wait_for_hits("failing_store", 2)
     switches.lift("failing_store")
     assert finish(running, instance).serialized_output == '[{"i": 0}, {"i": 1}, {"i": 2}]'

@@ -7,9 +7,11 @@ from tests.sidecar.stack import Stack, until
 
 def test_a_stalled_stream_loses_nothing(old: Stack, old_switches: Switches) -> None:
     """What is due meanwhile waits, and is executed once when the fault is lifted."""
-    start(old, "seq", "stall", {"steps": 2, "sleep": 0.5})
+    old.order("stall", hold=True)
+    start(old, "seq", "stall", {"steps": 2})
     until(lambda: old.executions("stall"))
     old_switches.set("stall_app_stream")
+    old.order("stall")
     # The turn that takes up the first result.
     old_switches.wait_for_hits("stall_app_stream")
     assert len(old.executions("stall")) == 1
@@ -20,9 +22,11 @@ def test_a_stalled_stream_loses_nothing(old: Stack, old_switches: Switches) -> N
 
 def test_answers_can_be_stalled_too(old: Stack, old_switches: Switches) -> None:
     """A result waits at the door while the fault is set, and counts afterwards."""
-    start(old, "seq", "answers", {"steps": 1, "sleep": 0.5})
+    old.order("answers", hold=True)
+    start(old, "seq", "answers", {"steps": 1})
     until(lambda: old.executions("answers"))
     old_switches.set("stall_app_stream", answers=True)
+    old.order("answers")
     until(lambda: old.executions("answers", "end"))
     old_switches.wait_for_hits("stall_app_stream")
     assert get(old, "answers").runtime_status.name == "RUNNING"

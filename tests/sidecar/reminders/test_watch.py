@@ -37,7 +37,8 @@ def test_a_workflow_survives_the_loss_of_the_scheduler(up: Stack) -> None:
 
 def test_jobs_wait_for_an_app(up: Stack) -> None:
     """A timer that comes due without an app is not even tried, and health says what is missing."""
-    start(up, "timer", "waiting", 1)
+    # It fires up to a second early, and the app is to be gone by then.
+    start(up, "timer", "waiting", 4)
     up.kill_app()
     url = f"http://127.0.0.1:{up.scheduler.env['SCHEDULER_HTTP_PORT']}/admin/jobs"
     due = datetime.fromisoformat(httpx.get(url).json()["jobs"][0]["due"])
