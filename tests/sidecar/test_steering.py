@@ -1,8 +1,6 @@
 """Suspend, resume, events, terminate and purge, beyond what the recorded exchanges show."""
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +17,12 @@ FAMILY = ("tree", "tree-p", "tree-p-kid")
 
 
 @pytest.fixture(scope="module")
-def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Stack]]:
-    """Give a stack of each profile."""
-    directory = tmp_path_factory.mktemp("steered")
-    with ExitStack() as closing, ThreadPoolExecutor(len(PROFILES)) as pool:
-
-        def made(profile: str) -> Stack:
-            return closing.enter_context(stack(directory / profile, profile))
-
-        found = dict(zip(PROFILES, pool.map(made, PROFILES), strict=True))
+def steered(
+    played: Mapping[str, Stack], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Stack]]:
+    """Give a stack of each profile; activities that are held end with the module."""
+    with stack(tmp_path_factory.mktemp("steered") / "1.16.2", "1.16.2") as made:
+        found = {**played, "1.16.2": made}
         yield found
         for each in found.values():
             _hold(each).unlink(missing_ok=True)
@@ -38,7 +33,7 @@ def _hold(stack: Stack) -> Path:
 
 
 def endless(stack: Stack) -> dict[str, str]:
-    """Return the input of activities that run until the stacks end."""
+    """Return the input of activities that run until the module ends."""
     _hold(stack).touch()
     return {"hold": str(_hold(stack))}
 
@@ -73,9 +68,11 @@ def purge(stack: Stack, instance: str, *, recursive: bool = True) -> Any:
     return answer.deletedInstanceCount if is_done else answer.details()
 
 
-def test_an_event_is_kept_until_it_is_waited_for(stacks: Mapping[str, Stack], profile: str) -> None:
+def test_an_event_is_kept_until_it_is_waited_for(
+    steered: Mapping[str, Stack], profile: str
+) -> None:
     """Two that come while an activity runs are both taken, in order, whatever their case."""
-    stack = stacks[profile]
+    stack = steered[profile]
     start(stack, "late_ext", "early", {"sleep": 0.5})
     stack.client.raise_workflow_event("early", "go", data=1)
     stack.client.raise_workflow_event("early", "GO", data={"n": 2})
@@ -85,10 +82,10 @@ def test_an_event_is_kept_until_it_is_waited_for(stacks: Mapping[str, Stack], pr
 
 
 def test_an_event_for_a_suspended_workflow_counts_after_its_resume(
-    stacks: Mapping[str, Stack], profile: str
+    steered: Mapping[str, Stack], profile: str
 ) -> None:
     """It is stored in a turn of its own, which leads to nothing until then."""
-    stack = stacks[profile]
+    stack = steered[profile]
     start(stack, "ext", "quiet")
     stack.client.pause_workflow("quiet")
     becomes(stack, "quiet", "SUSPENDED")
@@ -100,10 +97,10 @@ def test_an_event_for_a_suspended_workflow_counts_after_its_resume(
 
 
 def test_a_timer_of_a_suspended_workflow_fires_on_time_and_counts_after_its_resume(
-    stacks: Mapping[str, Stack], profile: str
+    steered: Mapping[str, Stack], profile: str
 ) -> None:
     """Suspending stops the workflow, not its clock."""
-    stack = stacks[profile]
+    stack = steered[profile]
     start(stack, "timer", "clock", 2)
     stack.client.pause_workflow("clock")
     becomes(stack, "clock", "SUSPENDED")
@@ -114,9 +111,9 @@ def test_a_timer_of_a_suspended_workflow_fires_on_time_and_counts_after_its_resu
     assert news(stack, "clock").count("timerFired") == 1
 
 
-def test_a_suspended_workflow_can_be_terminated(stacks: Mapping[str, Stack], profile: str) -> None:
+def test_a_suspended_workflow_can_be_terminated(steered: Mapping[str, Stack], profile: str) -> None:
     """Its end does not wait for a resume."""
-    stack = stacks[profile]
+    stack = steered[profile]
     start(stack, "ext", "halted")
     stack.client.pause_workflow("halted")
     becomes(stack, "halted", "SUSPENDED")
@@ -126,10 +123,10 @@ def test_a_suspended_workflow_can_be_terminated(stacks: Mapping[str, Stack], pro
 
 
 def test_the_sdk_fails_a_workflow_that_is_resumed_without_a_suspend(
-    stacks: Mapping[str, Stack], profile: str
+    steered: Mapping[str, Stack], profile: str
 ) -> None:
     """The engine passes the event on; an app must not send it."""
-    stack = stacks[profile]
+    stack = steered[profile]
     start(stack, "ext", "resumed")
     stack.client.resume_workflow("resumed")
     ended = finish(stack, "resumed")
@@ -140,10 +137,10 @@ def test_the_sdk_fails_a_workflow_that_is_resumed_without_a_suspend(
 
 
 def test_terminate_and_purge_take_all_descendants_along(
-    stacks: Mapping[str, Stack], profile: str
+    steered: Mapping[str, Stack], profile: str
 ) -> None:
     """Children of children too; afterwards the store holds no key of any of them."""
-    stack = stacks[profile]
+    stack = steered[profile]
     start(stack, "family", "tree", endless(stack))
     until(lambda: stack.executions("tree-p-kid"))
     stack.client.terminate_workflow("tree", output="felled")
@@ -154,9 +151,9 @@ def test_terminate_and_purge_take_all_descendants_along(
     assert [stack.keys(each) for each in FAMILY] == [[], [], []]
 
 
-def test_terminate_can_leave_the_children_alone(stacks: Mapping[str, Stack], profile: str) -> None:
+def test_terminate_can_leave_the_children_alone(steered: Mapping[str, Stack], profile: str) -> None:
     """Without recursion the child runs to its end, and its parent stays TERMINATED."""
-    stack = stacks[profile]
+    stack = steered[profile]
     start(stack, "parent", "alone", {"sleep": 1})
     until(lambda: stack.executions("alone-kid"))
     stack.client.terminate_workflow("alone", recursive=False)
@@ -169,10 +166,10 @@ def test_terminate_can_leave_the_children_alone(stacks: Mapping[str, Stack], pro
 
 
 def test_a_recursive_purge_stops_at_a_child_that_runs_or_is_gone(
-    stacks: Mapping[str, Stack], profile: str
+    steered: Mapping[str, Stack], profile: str
 ) -> None:
     """The parent is left as it was; only 1.18.3 passes over a child without state."""
-    stack = stacks[profile]
+    stack = steered[profile]
     noun, child = (
         ("workflow", "child workflow")
         if profile == "1.18.3"
