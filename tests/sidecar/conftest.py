@@ -40,6 +40,12 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, 
         yield dict(zip(PROFILES, pool.map(made, PROFILES), strict=True))
 
 
+@pytest.fixture(name="stack")
+def example_stack(examples: Mapping[str, Stack], profile: str) -> Stack:
+    """Give the stack of the examples that has the profile of the test."""
+    return examples[profile]
+
+
 @pytest.fixture(scope="session")
 def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Stack]]:
     """Give a running stack of each profile, for tests with instances of their own."""

@@ -21,11 +21,6 @@ pytestmark = [pytest.mark.timeout(150), pytest.mark.parametrize("profile", PROFI
 LONG = 1_500_000
 
 
-@pytest.fixture
-def stack(examples: Mapping[str, Stack], profile: str) -> Stack:
-    return examples[profile]
-
-
 def outcome(stack: Stack, instance: str) -> tuple[str, str | None]:
     """Wait for the end; return status and output."""
     ended = finish(stack, instance)

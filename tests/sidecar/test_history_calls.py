@@ -1,7 +1,6 @@
 """Listing instances, reading a history, running again from one of its events."""
 
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -16,11 +15,6 @@ pytestmark = [pytest.mark.timeout(150), pytest.mark.parametrize("profile", PROFI
 NO_SUCH_METHOD = (
     "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found"
 )
-
-
-@pytest.fixture
-def stack(examples: Mapping[str, Stack], profile: str) -> Stack:
-    return examples[profile]
 
 
 def refusal(answer: Any) -> tuple[grpc.StatusCode, str | None]:

@@ -1,6 +1,5 @@
 """The actor API's view of workflows' reminders, as recorded in a runaway on 1.16.1."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -20,11 +19,6 @@ RESERVED = (
     "direct actor API access is not permitted"
 )
 NON_HOSTED = "operations on actor reminders are only possible on hosted actor types"
-
-
-@pytest.fixture
-def stack(examples: Mapping[str, Stack], profile: str) -> Stack:
-    return examples[profile]
 
 
 def ask(stack: Stack, method: str, actor: str, actor_type: str = ACTIVITY) -> httpx.Response:

@@ -1,7 +1,6 @@
 """Dapr's HTTP workflow API, against its reference, its source and what was recorded."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -15,11 +14,6 @@ pytestmark = [pytest.mark.timeout(150), pytest.mark.parametrize("profile", PROFI
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 NOUN = {"1.16.1": "orchestration", "1.18.3": "workflow"}
 STEERING = ("terminate", "pause", "resume", "purge")
-
-
-@pytest.fixture
-def stack(examples: Mapping[str, Stack], profile: str) -> Stack:
-    return examples[profile]
 
 
 def call(
