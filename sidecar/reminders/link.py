@@ -154,10 +154,11 @@ class Session:
         self.is_open = False
         self._writer.cancel()
         self._stream.cancel()
-        await asyncio.gather(self._writer, return_exceptions=True)
+        # First of all, for this may be cancelled while it waits.
         for done in self._scheduling.values():
             if not done.done():
                 done.set_exception(refused(grpc.StatusCode.UNAVAILABLE, "the stream has ended"))
+        await asyncio.gather(self._writer, return_exceptions=True)
 
     def _settle(self, scheduled: link_pb2.Scheduled) -> None:
         done = self._scheduling.get(scheduled.id)
