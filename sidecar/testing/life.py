@@ -9,15 +9,17 @@ import os
 import select
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 import uvloop
 
 from sidecar.testing.errors import HostError
 
 _LONGEST_START_S = 30.0
+_LONGEST_END_S = 10.0
+_LOOK_S = 0.002
 _READY = b"ready"
 Program = Callable[[Callable[[], None]], Awaitable[None]]
 
@@ -88,13 +90,25 @@ class Child:
             self._ended = os.waitpid(self._pid, os.WNOHANG)[0] != 0
         return not self._ended
 
-    def end(self, signal_number: int) -> None:
-        """Send a signal that ends it, and wait until it is gone."""
-        if self.running:
-            with suppress(ProcessLookupError):
-                os.kill(self._pid, signal_number)
-            os.waitpid(self._pid, 0)
-            self._ended = True
+    def end(self, signal_number: int, patience_s: float = _LONGEST_END_S) -> None:
+        """Send a signal that ends it, and wait until it is gone.
+
+        Raises:
+            HostError: it had to be killed, as it had not ended in time.
+        """
+        if not self.running:
+            return
+        os.kill(self._pid, signal_number)
+        deadline = time.monotonic() + patience_s
+        while self.running:
+            if time.monotonic() > deadline:
+                os.kill(self._pid, signal.SIGKILL)
+                os.waitpid(self._pid, 0)
+                self._ended = True
+                raise HostError(
+                    f"the {self.name} had not ended in {patience_s:g} s, and was killed"
+                )
+            time.sleep(_LOOK_S)
 
     def await_ready(self, ready_read: int) -> None:
         """Wait for its word that it is ready."""
