@@ -137,12 +137,12 @@ def test_a_suspended_workflow_keeps_its_events(stack: Stack) -> None:
 
 def test_a_start_that_is_put_off(stack: Stack) -> None:
     """It is answered at once, PENDING until its time, and then runs; 1.16 may begin 1 s early."""
-    due = datetime.now(UTC) + timedelta(seconds=2)
+    due = datetime.now(UTC) + timedelta(seconds=3)
     began = time.monotonic()
     stack.client.schedule_new_workflow("chain", input=1, instance_id="later", start_at=due)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 1.9
     assert outcome(stack, "later")[0] == "COMPLETED"
-    assert time.monotonic() - began > 1
+    assert time.monotonic() - began > 1.9
 
 
 def test_several_workers_share_the_work(stack: Stack) -> None:

@@ -29,7 +29,8 @@ def lost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Stac
         def made(profile: str) -> Stack:
             found = closing.enter_context(stack(directory / profile, profile))
             for instance in ("gone", "cut"):
-                start(found, "seq", instance, {"steps": 1, "sleep": 2, "later": 0.1})
+                found.order(instance, hold=True)
+                start(found, "seq", instance, {"steps": 1})
                 executed(found, instance, 1)
             found.kill_sidecar()
             found.kill_app()
@@ -38,6 +39,7 @@ def lost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Stac
             found.start_sidecar()
             found.start_app()
             for instance in ("gone", "cut"):
+                found.order(instance)
                 executed(found, instance, 2)
             return found
 
