@@ -8,9 +8,11 @@ from tests.sidecar.stack import Stack, until
 
 def test_a_dropped_stream_fails_what_is_in_flight(running: Stack, switches: Switches) -> None:
     """The activity is aborted and executed again, on the stream that the SDK opens by itself."""
-    start(running, "seq", "drop", {"steps": 1, "sleep": 1})
+    running.order("drop", hold=True)
+    start(running, "seq", "drop", {"steps": 1})
     until(lambda: running.executions("drop"))
     shown = switches.set("drop_app_stream")
+    running.order("drop")
     assert (shown["hits"], shown["active"]) == (1, False)
     assert finish(running, "drop").serialized_output == '[{"i": 0}]'
     assert len(running.executions("drop")) == 2
