@@ -3,12 +3,14 @@
 Recorded on 1.16.1 (204, 200 and both refusals); other failures are from Dapr's source.
 """
 
+from base64 import b64encode
 from typing import Any
 
 from aiohttp import web
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import DecodeError
 
 from scheduler_api.proto import scheduler_pb2 as pb
 from sidecar.errors import ReminderRefusedError, SidecarError
@@ -58,7 +60,12 @@ def _told(request: web.Request, job: pb.Job) -> dict[str, Any]:
 
 
 def _data(data: AnyMessage) -> dict[str, Any]:
+    """Return a message as JSON; of a type that is not at hand, the type and the bytes."""
     name = data.type_url.rpartition("/")[2]
-    kind = message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(name))
-    found: dict[str, Any] = MessageToDict(kind.FromString(data.value))
+    try:
+        described = descriptor_pool.Default().FindMessageTypeByName(name)
+        kind = message_factory.GetMessageClass(described)
+        found: dict[str, Any] = MessageToDict(kind.FromString(data.value))
+    except (KeyError, DecodeError):
+        return {"@type": data.type_url, "value": b64encode(data.value).decode()}
     return found

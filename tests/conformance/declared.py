@@ -19,14 +19,12 @@ class Declared:
     Attributes:
         facet: Its name, as the facet has it.
         why: What differs and why, for the table.
-        external: It comes from the driver or the SDK, so that it holds of any sidecar.
     """
 
     scenario: str
     versions: tuple[str, ...]
     facet: str
     why: str
-    external: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +62,15 @@ def sort(
         scenario: Whose they are.
         version: It was compared with.
         compared: Names of the facets that could be compared.
-        external: The sidecar is not the embedded one, whose own differences do not count for it.
+        external: The sidecar is not the embedded one, whose differences these are.
     """
     due = {
         each.facet: each.why
         for each in known
-        if each.scenario == scenario
+        if not external
+        and each.scenario == scenario
         and version in each.versions
         and each.facet in set(compared)
-        and (each.external or not external)
     }
     found = list(differences)
     names = {each.facet for each in found}

@@ -27,6 +27,7 @@ class Result:
         gone: Names of facets that are declared to differ and did not.
         unseen: Options without which some facets could not be compared.
         why: Of what was not run or failed.
+        first_try: Why it had to be played twice; empty where once was enough.
     """
 
     scenario: str
@@ -37,6 +38,7 @@ class Result:
     gone: Sequence[str] = ()
     unseen: Sequence[str] = ()
     why: str = ""
+    first_try: str = ""
 
     @property
     def is_fine(self) -> bool:

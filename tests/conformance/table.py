@@ -15,13 +15,17 @@ _PARTS = 5
 
 
 def print_table(results: Sequence[Result], runtimes: Mapping[str, str]) -> None:
-    """Print the table, and below it each undeclared difference in full."""
+    """Print the table, below it what was played twice, and each undeclared difference in full."""
     console = Console()
     versions = list(runtimes)
     table = Table("scenario", *(f"{each}\nanswered by {runtimes[each]}" for each in versions))
     for name, cells in _rows(results, versions):
         table.add_row(name, *cells)
     console.print(table)
+    for each in results:
+        if each.first_try:
+            told = f"{each.scenario} {each.version} was played twice: {each.first_try}"
+            console.print(told, markup=False, highlight=False)
     for each in results:
         for one in each.undeclared:
             console.print(f"\n{each.scenario} {each.version}: {one.facet}", markup=False)
@@ -46,6 +50,7 @@ def as_json(results: Sequence[Result], runtimes: Mapping[str, str]) -> str:
             "declared_but_gone": list(each.gone),
             "not_compared_without": list(each.unseen),
             "why": each.why,
+            "first_try": each.first_try,
         }
         for each in results
     ]

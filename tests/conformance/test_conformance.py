@@ -13,6 +13,8 @@ from tests.support.services import ROOT
 
 # All scenarios of all versions are played at once, for the first test that asks.
 pytestmark = pytest.mark.timeout(400)
+# A machine under load may spoil a scenario; a sidecar that spoils more than these is at fault.
+MOST_PLAYED_TWICE = 3
 RECORDED = [(each.name, version) for each in SCENARIOS for version in each.versions()]
 
 
@@ -34,6 +36,14 @@ def test_the_docs_show_what_came_of_it(
     """`--markdown docs/conformance.md` would change nothing."""
     document = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
     assert into(document, as_markdown(*outcome)) == document
+
+
+def test_what_could_not_be_played_at_once_is_rare(
+    results: Mapping[tuple[str, str], Result],
+) -> None:
+    """A second try excuses a loaded machine, not a sidecar that hangs every other time."""
+    twice = {of: each.first_try for of, each in results.items() if each.first_try}
+    assert len(twice) <= MOST_PLAYED_TWICE, twice
 
 
 @pytest.mark.parametrize("version", known_versions())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Semaphore
@@ -65,11 +65,11 @@ class Batch:
     """Scenarios that are played at once on one bench.
 
     Attributes:
-        is_second: They could not be played before, and are tried once more.
+        first_try: Why they could not be played before; they are not tried a third time.
     """
 
     scenarios: Sequence[Scenario]
-    is_second: bool = False
+    first_try: str = ""
 
 
 def run_row(directory: Path, row: scale.Row) -> scale.Counted:
@@ -119,12 +119,14 @@ def _play_on(
             found = list(
                 pool.map(lambda each: play(bench, each, known, external=False), batch.scenarios)
             )
-        failed = [each.scenario for each in found if each.verdict is Verdict.FAILED]
-        again = [each for each in batch.scenarios if each.name in failed and not batch.is_second]
-        for each in again:
-            waiting.put(Batch([each], is_second=True))
-        repeated = {each.name for each in again}
-        results += [each for each in found if each.scenario not in repeated]
+        failed = {each.scenario: each.why for each in found if each.verdict is Verdict.FAILED}
+        again = {} if batch.first_try else failed
+        for each in batch.scenarios:
+            if each.name in again:
+                waiting.put(Batch([each], first_try=again[each.name]))
+        results += [
+            replace(each, first_try=batch.first_try) for each in found if each.scenario not in again
+        ]
         if failed:
             return results
 

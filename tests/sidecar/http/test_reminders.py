@@ -6,8 +6,11 @@ import grpc
 import httpx
 import pytest
 from dapr.proto.runtime.v1.actors_pb2 import UnregisterActorReminderRequest
+from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.empty_pb2 import Empty
 
+from scheduler_api.proto import scheduler_pb2 as pb
+from scheduler_api.proto.scheduler_pb2_grpc import SchedulerStub
 from tests.sidecar.conftest import PROFILES
 from tests.sidecar.scenarios import start
 from tests.sidecar.stack import Stack, until
@@ -75,3 +78,20 @@ def test_types_that_are_not_hosted(stack: Stack, profile: str) -> None:
         assert (answer.status_code, answer.json()) == (403, told)
         assert unregister(stack, "someone") == ("PERMISSION_DENIED", NON_HOSTED)
         stack.start_app()
+
+
+def test_data_of_an_unknown_type_is_told_as_it_is(stack: Stack, profile: str) -> None:
+    """Whoever schedules jobs for these actors may put anything into them."""
+    target = pb.JobTargetMetadata(actor=pb.TargetActorReminder(type=ACTIVITY, id="odd::1::1"))
+    metadata = pb.JobMetadata(app_id="lab", namespace="default", target=target)
+    job = pb.Job(due_time="1h", data=AnyMessage(type_url="type.example/of.Nobody", value=b"odd"))
+    request = pb.ScheduleJobRequest(name="run-activity", metadata=metadata, job=job)
+    with grpc.insecure_channel(stack.scheduler_address) as channel:
+        SchedulerStub(channel).ScheduleJob(request)  # type: ignore[no-untyped-call]  # generated
+    answer = ask(stack, "GET", "odd::1::1")
+    if profile == "1.16.1":
+        told = {"@type": "type.example/of.Nobody", "value": "b2Rk"}
+        assert (answer.status_code, answer.json()["data"]) == (200, told)
+        assert ask(stack, "DELETE", "odd::1::1").status_code == 204
+    else:
+        assert answer.status_code == 403
