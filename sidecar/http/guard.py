@@ -31,8 +31,9 @@ def refusal(request: web.Request) -> str | None:
     peer = request.transport.get_extra_info("peername") if request.transport else None
     if not peer or not _is_loopback(peer[0]):
         return "admin routes answer on loopback alone: call them from this machine"
-    if not _is_loopback(request.url.host or ""):
-        return f"the host {request.url.host!r} is no loopback address: use 127.0.0.1"
+    host = _named_host(request)
+    if not _is_loopback(host):
+        return f"the host {host!r} is no loopback address: use 127.0.0.1"
     if request.headers.get("Sec-Fetch-Site", "none") not in _OWN_SITE:
         return "a page of another site may not call admin routes"
     if request.headers.get("Origin", _origin(request)) != _origin(request):
@@ -48,6 +49,14 @@ def problem(status: int, code: str, message: str) -> web.Response:
 
 def _origin(request: web.Request) -> str:
     return f"http://{request.headers.get('Host', '')}"
+
+
+def _named_host(request: web.Request) -> str:
+    try:
+        return request.url.host or ""
+    except ValueError:
+        # Such as a port that there can't be.
+        return request.host
 
 
 def _is_loopback(host: str) -> bool:

@@ -31,7 +31,9 @@ def test_another_machine_does_not(peer: str) -> None:
     assert "on loopback alone" in str(_refusal(peer))
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:3500", "10.0.0.1:3500"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:3500", "10.0.0.1:3500", "127.0.0.1:99999", ""]
+)
 def test_a_name_that_was_rebound_to_loopback_does_not_get_through(host: str) -> None:
     """The page that uses it is at home there, but the name stands in `Host`."""
     assert "use 127.0.0.1" in str(_refusal(Host=host))
