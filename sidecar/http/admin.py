@@ -60,6 +60,8 @@ async def _attributes(request: web.Request) -> Any:
         return json.loads(body)
     except ValueError as error:
         raise BadFaultError(f"no JSON: {error}") from None
+    except RecursionError:
+        raise BadFaultError("no JSON: nested too deeply") from None
 
 
 def _shown(kind: str, setting: Setting | None) -> dict[str, object]:

@@ -183,6 +183,8 @@ def _json_problem(body: bytes) -> str:
         return "" if isinstance(json.loads(body), dict) else "not a JSON object"
     except ValueError as error:
         return str(error)
+    except RecursionError:
+        return "nested too deeply"
 
 
 def _bad_id(instance_id: str) -> web.Response | None:

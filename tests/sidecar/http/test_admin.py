@@ -156,6 +156,7 @@ def test_a_body_that_is_no_json_is_refused(admin: httpx.Client) -> None:
     """Whatever it says it is."""
     for headers, content, problem in (
         ({"content-type": "application/json"}, "{", "no JSON"),
+        ({"content-type": "application/json"}, "[" * 9_000, "nested too deeply"),
         ({"content-type": "text/plain"}, "{}", "only with content-type: application/json"),
         ({"content-type": "application/json"}, " " * 20_000, "more than 10000 bytes"),
     ):

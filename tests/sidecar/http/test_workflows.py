@@ -165,7 +165,7 @@ def test_bodies_up_to_4_mib_are_taken(stack: Stack) -> None:
     assert call(stack, "GET", "http-longer").status_code == 404
 
 
-@pytest.mark.parametrize("content", ["not json", "[1]"])
+@pytest.mark.parametrize("content", ["not json", "[1]", "[" * 100_000])
 @pytest.mark.parametrize("verb", STEERING)
 def test_a_body_that_is_no_json_object(stack: Stack, verb: str, content: str) -> None:
     """Where the body is not an input it has to be an object, and 400 says so."""
