@@ -155,10 +155,11 @@ async def run(sidecar: Sidecar, stop: asyncio.Event) -> None:
     """
     settings = sidecar.settings
     try:
-        require_free(settings.host, settings.grpc_port, prefix=ENV_PREFIX, port_name="GRPC_PORT")
         listener = listen(
             settings.host, settings.http_port, prefix=ENV_PREFIX, port_name="HTTP_PORT"
         )
+        # Only now: both settings may name one port.
+        require_free(settings.host, settings.grpc_port, prefix=ENV_PREFIX, port_name="GRPC_PORT")
         async with (
             _grpc(sidecar),
             http_site(_http(sidecar), listener, grace_s=_GRACE_S),

@@ -38,9 +38,10 @@ _GRPC_OPTIONS = [
 
 async def serve(settings: SchedulerSettings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set; StartError where a port or the data directory can't be used."""
-    # gRPC reports a taken port in a line of its own, which tells an operator nothing.
-    require_free(settings.host, settings.port, prefix=ENV_PREFIX)
     listener = listen(settings.host, settings.http_port, prefix=ENV_PREFIX, port_name="HTTP_PORT")
+    # gRPC reports a taken port in a line of its own, which tells an operator nothing. Checked after
+    # the other one is open, since both settings may name one port.
+    require_free(settings.host, settings.port, prefix=ENV_PREFIX)
     store = JobStore(settings.data_dir)
     try:
         dispatcher = Dispatcher(store, profile(settings.profile), max_jobs=settings.max_jobs)

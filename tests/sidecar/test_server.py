@@ -79,6 +79,13 @@ def test_a_taken_port_is_named(tmp_path: Path, setting: str) -> None:
     assert line.startswith(f"{setting}={port}: can't listen on 127.0.0.1:{port}")
 
 
+def test_one_port_for_both_is_refused(tmp_path: Path) -> None:
+    """The line names one of the two settings that want it."""
+    good = _good(tmp_path)
+    line = _refused({**good, "SIDECAR_HTTP_PORT": good["SIDECAR_GRPC_PORT"]})
+    assert line.startswith(f"SIDECAR_GRPC_PORT={good['SIDECAR_GRPC_PORT']}: can't listen on")
+
+
 def test_a_sidecar_with_work_in_hand_ends_soon_and_loses_nothing(tmp_path: Path) -> None:
     """SIGTERM in the middle of an activity: exit 0 within seconds; the next life finishes it."""
     with stack(tmp_path / "stack", "1.16.1", ttl_s=60) as running:

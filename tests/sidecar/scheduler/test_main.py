@@ -34,6 +34,13 @@ def test_a_taken_port(tmp_path: Path, setting: str) -> None:
     assert line.startswith(f"{setting}={env[setting]}: can't listen on 127.0.0.1:{env[setting]}")
 
 
+def test_one_port_for_both(tmp_path: Path) -> None:
+    """The line names one of the two settings that want it."""
+    env = environment(tmp_path)
+    line = refused(tmp_path, env | {"SCHEDULER_HTTP_PORT": env["SCHEDULER_PORT"]})
+    assert line.startswith(f"SCHEDULER_PORT={env['SCHEDULER_PORT']}: can't listen on")
+
+
 def test_two_schedulers_on_one_port(tmp_path: Path, old: Scheduler) -> None:
     """A second scheduler on the port of a running one does not share it silently."""
     env = environment(tmp_path) | {"SCHEDULER_PORT": old.address.rpartition(":")[2]}
