@@ -121,18 +121,24 @@ class Board:
             self._unstage(entry)
         return True
 
-    def connect(self, stream_id: int, pools: frozenset[str]) -> None:
-        """Let a stream take the jobs of these pools, or replace the pools that it took."""
+    def connect(self, stream_id: int, pools: frozenset[str]) -> list[str]:
+        """Let a stream take the jobs of these pools, or replace the pools that it took.
+
+        Return those among the new ones that another stream takes too.
+        """
         stream = self._streams.setdefault(stream_id, _Stream(frozenset()))
         for each in stream.pools - pools:
             self._takers[each].remove(stream_id)
             if not self._takers[each]:
                 del self._takers[each]
-        for each in sorted(pools - stream.pools):
+        added = sorted(pools - stream.pools)
+        shared = [each for each in added if each in self._takers]
+        for each in added:
             self._takers.setdefault(each, deque()).append(stream_id)
             for entry in self._staged.pop(each, {}).values():
                 self._wait(entry)
         stream.pools = pools
+        return shared
 
     def disconnect(self, stream_id: int) -> None:
         """Take a stream away; what was out on it waits again with the same clock."""

@@ -17,6 +17,7 @@ from sidecar.profiles import Profile
 from sidecar.scheduler.board import Board, Delivery, Entry, Verdict
 from sidecar.scheduler.errors import RequestError, StoreError
 from sidecar.scheduler.jobs import Job, parse_job
+from sidecar.scheduler.keys import is_of_actors
 from sidecar.scheduler.metrics import Metrics
 from sidecar.scheduler.store import (
     CountAttempts,
@@ -143,7 +144,13 @@ class Dispatcher:
 
     def watch(self, stream_id: int, pools: frozenset[str]) -> None:
         """Replace the pools that a stream takes."""
-        self._board.connect(stream_id, pools)
+        # There is no placement that would tell which of two an actor belongs to.
+        if shared := [each for each in self._board.connect(stream_id, pools) if is_of_actors(each)]:
+            _LOG.warning(
+                "two sidecars take the same jobs and workflows will hang: run one for each app",
+                stream=stream_id,
+                pools=shared,
+            )
         self._poke()
 
     def close(self, stream_id: int) -> None:

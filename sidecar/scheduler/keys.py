@@ -69,6 +69,11 @@ def pool(metadata: pb.JobMetadata) -> str:
     return _join("app", metadata.namespace, metadata.app_id)
 
 
+def is_of_actors(pool_name: str) -> bool:
+    """Tell whether a pool is an actor type's."""
+    return pool_name.startswith(_join("actorreminder", ""))
+
+
 def watched_pools(initial: pb.WatchJobsRequestInitial) -> frozenset[str]:
     """Return the pools that a sidecar belongs to, by the first message of its watch."""
     _require_caller(initial.namespace, initial.app_id)

@@ -102,8 +102,9 @@ def test_sidecars_take_turns() -> None:
     board = Board()
     for each in range(6):
         board.put(job(str(each)))
-    board.connect(1, frozenset({POOL}))
-    board.connect(2, frozenset({POOL}))
+    assert board.connect(1, frozenset({POOL})) == []
+    assert board.connect(2, frozenset({POOL})) == [POOL]
+    assert board.connect(2, frozenset({POOL})) == []
     assert [each.stream_id for each in board.due(0)] == [1, 2, 1, 2, 1, 2]
 
 

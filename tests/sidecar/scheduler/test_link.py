@@ -35,6 +35,22 @@ def test_stubs_equal_a_regeneration(tmp_path: Path) -> None:
         assert generated == (ROOT / PROTO.parent / each).read_text(), each
 
 
+def test_a_second_sidecar_of_an_app_is_told_in_the_log(tmp_path: Path) -> None:
+    """Only once it takes the same jobs; one that connects when the first has gone is not."""
+    kind = "dapr.internal.default.twice.workflow"
+    told = "two sidecars take the same jobs"
+    with scheduler(tmp_path) as ours:
+        log = ours.service.log.read_text
+        with LinkWatcher(ours, kind):
+            wait_for(lambda: "sidecar watches" in log())
+        wait_for(lambda: "sidecar gone" in log())
+        with LinkWatcher(ours, kind), LinkWatcher(ours, "another") as second:
+            wait_for(lambda: log().count("sidecar watches") == 3)
+            assert told not in log()
+            second.take(kind)
+            wait_for(lambda: told in log())
+
+
 def test_schedules_of_a_batch_are_answered_each(old: Scheduler) -> None:
     """A refused job has the code and words of ScheduleJob; the others are stored and delivered."""
     kind = "dapr.internal.default.batch.activity"
