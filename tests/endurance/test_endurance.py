@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.endurance.__main__ import arguments
 from tests.endurance.cases import KINDS
 from tests.endurance.run import run
 from tests.endurance.stack import PROFILES
@@ -24,3 +25,26 @@ async def test_nothing_acknowledged_is_lost_wherever_the_kills_fall(
     assert report.figures["workflows stuck"] == 0
     assert report.figures["workflows ended"] >= len(KINDS), told
     assert sum(n for name, n in report.figures.items() if name.startswith("SIG")) >= ROUNDS
+
+
+def test_workflows_are_chosen_by_name() -> None:
+    """All of them where nobody chooses."""
+    assert arguments([]).workflows == tuple(KINDS)
+    assert arguments(["--workflows", "chain,fan"]).workflows == ("chain", "fan")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--workflows", "chain,foo"], "'foo' is none of chain, "),
+        (["--rounds", "-3"], "'-3' is no number of kills"),
+    ],
+)
+def test_what_can_not_be_run_is_named(
+    capsys: pytest.CaptureFixture[str], given: list[str], words: str
+) -> None:
+    """With exit 2, before anything is started."""
+    with pytest.raises(SystemExit) as ended:
+        arguments(given)
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
