@@ -15,6 +15,8 @@ from sidecar.errors import ConfigError
 
 _API_VERSION = "dapr.io/v1alpha1"
 _KIND = "Component"
+# PyYAML lets through what its own conversions raise, as at `!!bool maybe`.
+_NO_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
 _SUFFIXES = frozenset({".yaml", ".yml"})
 _NEXT_DOCUMENT = re.compile(r"\n---[^\n]*(?:\n|$)")
 
@@ -102,7 +104,7 @@ def _components(path: Path, problems: list[str]) -> Iterator[Manifest]:
     for each in _NEXT_DOCUMENT.split(text):
         try:
             document = yaml.safe_load(each)
-        except (yaml.YAMLError, ValueError) as error:
+        except _NO_YAML as error:
             problems.append(f"{path.name}: not readable as YAML: {' '.join(str(error).split())}")
             continue
         if document is None:

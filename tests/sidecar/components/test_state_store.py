@@ -257,6 +257,10 @@ def test_scopes_and_namespaces_choose(tmp_path: Path) -> None:
         ("kind: Component\nspec: {metadata: []}\n", "no component has actorStateStore"),
         (_component().replace("dapr.io/v1alpha1", "dapr.io/v1"), "no component has"),
         ("{", "0.yaml: not readable as YAML"),
+        ("x: !!int ''", "0.yaml: not readable as YAML"),
+        ("x: !!bool maybe", "0.yaml: not readable as YAML"),
+        ("x: !!timestamp soon", "0.yaml: not readable as YAML"),
+        pytest.param("[" * 5000, "0.yaml: not readable as YAML", id="nested too deeply"),
     ],
 )
 def test_what_can_not_be_used_is_refused_in_one_line_that_names_it(
