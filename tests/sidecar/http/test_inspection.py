@@ -27,6 +27,8 @@ def running(stacks: Mapping[str, Stack]) -> Iterator[Stack]:
     yield made
     hold.unlink()
     made.client.terminate_workflow("seen-2")
+    # Others count on this stack what ends from now on.
+    finish(made, "seen-3")
 
 
 def _get(running: Stack, what: str, **query: Any) -> httpx.Response:
