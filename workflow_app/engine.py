@@ -19,6 +19,7 @@ from workflow_app.clock import unix_ms
 from workflow_app.errors import (
     ApiError,
     EngineFailedError,
+    EngineTimeoutError,
     EngineUnreachableError,
     InstanceActiveError,
     InstanceEndedError,
@@ -161,7 +162,7 @@ class Engine:
             async with asyncio.timeout(self._timeout_s):
                 yield
         except TimeoutError:
-            raise EngineUnreachableError(
+            raise EngineTimeoutError(
                 f"the sidecar at {self._address} did not answer within {self._timeout_s:g} s: "
                 f"{what} (it may happen all the same)"
             ) from None

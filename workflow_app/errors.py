@@ -13,6 +13,7 @@ WorkflowAppError
 │   ├── InstanceNotSuspendedError  the caller: 409
 │   ├── InstanceUnclearError  the caller, some time later: 409
 │   ├── EngineUnreachableError  the operator of the sidecar: 503
+│   │   └── EngineTimeoutError  the same, or nobody: it may happen all the same
 │   └── EngineFailedError     the operator of the sidecar: 502
 ├── LlmError                  the retry policy: a call that may work another time
 └── NonRetryableError         nobody: a call that can't work another time
@@ -108,6 +109,10 @@ class EngineUnreachableError(ApiError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "sidecar_unreachable"
+
+
+class EngineTimeoutError(EngineUnreachableError):
+    """The sidecar did not answer in time; what it was asked for may happen all the same."""
 
 
 class EngineFailedError(ApiError):

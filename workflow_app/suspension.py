@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 from workflow_app.engine import Engine
 from workflow_app.errors import (
+    EngineTimeoutError,
     EngineUnreachableError,
     InstanceNotSuspendedError,
     InstanceSuspendedError,
@@ -122,6 +123,10 @@ class Suspender:
     ) -> bool:
         try:
             await send(instance_id)
+        except EngineTimeoutError:
+            # Answered after the turn that takes it up, and there may be no worker to take turns.
+            self._remember(instance_id, status)
+            return await self._has_become(instance_id, status)
         except EngineUnreachableError:
             # It may have arrived all the same.
             self._remember(instance_id, status)

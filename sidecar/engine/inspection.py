@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sidecar.engine.actors import Engine
-from sidecar.engine.instance import Instance, runtime_status, start
+from sidecar.engine.instance import Instance, runtime_status, start, status_name
 from sidecar.errors import SidecarError
-from sidecar.protos import OrchestrationStatus
 from sidecar.stores.workflows import WorkflowStore
 from sidecar.worker import Work
 from sidecar.workers import Workers
-
-_STATUS_PREFIX = "ORCHESTRATION_STATUS_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +92,9 @@ class Inspection:
         if state is None:
             return {}
         started = start((*state.history, *state.inbox))
-        status = OrchestrationStatus.Name(runtime_status(state.history))
         return {
             "name": None if started is None else started.executionStarted.name,
-            "status": status.removeprefix(_STATUS_PREFIX),
+            "status": status_name(runtime_status(state.history)),
             "generation": state.generation,
             "history_length": len(state.history),
             "inbox_length": len(state.inbox),

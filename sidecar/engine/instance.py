@@ -143,6 +143,13 @@ def runtime_status(history: Sequence[HistoryEvent]) -> "OrchestrationStatus.Valu
     return ORCHESTRATION_STATUS_RUNNING
 
 
+def status_name(status: "OrchestrationStatus.ValueType") -> str:
+    """Return a status as in `RUNNING`; the number of one that has no name."""
+    if status not in OrchestrationStatus.values():
+        return str(status)
+    return OrchestrationStatus.Name(status).removeprefix("ORCHESTRATION_STATUS_")
+
+
 def describe(
     instance_id: str, state: Instance, *, with_payloads: bool, with_started_at: bool
 ) -> WorkflowState:

@@ -3,10 +3,9 @@
 The shape is documented; which properties are left out is from Dapr's source, not recorded.
 """
 
-from sidecar.engine.instance import Instance, describe
-from sidecar.protos import OrchestrationStatus, WorkflowState
+from sidecar.engine.instance import Instance, describe, status_name
+from sidecar.protos import WorkflowState
 
-_PREFIX = "ORCHESTRATION_STATUS_"
 # Dapr's table of names ends before this one.
 _UNNAMED = "STALLED"
 
@@ -26,8 +25,8 @@ def told(instance_id: str, state: Instance, *, with_stack_trace: bool) -> dict[s
 
 
 def _status(found: WorkflowState) -> str:
-    name = OrchestrationStatus.Name(found.workflowStatus).removeprefix(_PREFIX)
-    return "UNKNOWN" if name == _UNNAMED else name
+    name = status_name(found.workflowStatus)
+    return "UNKNOWN" if name == _UNNAMED or not name.isalpha() else name
 
 
 def _properties(found: WorkflowState, *, with_stack_trace: bool) -> dict[str, str]:

@@ -17,6 +17,8 @@ from workflow_app.errors import (
 from workflow_app.suspension import Suspender
 
 CONFIRM_S = 0.5
+# Of each call: a suspend is not answered while there is no worker.
+TIMEOUT_S = 2
 pytestmark = pytest.mark.timeout(90)
 
 
@@ -28,7 +30,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def suspender(engine: Stack) -> Suspender:
-    return Suspender(Engine(f"127.0.0.1:{engine.app_port}", timeout_s=5), confirm_s=CONFIRM_S)
+    return Suspender(
+        Engine(f"127.0.0.1:{engine.app_port}", timeout_s=TIMEOUT_S), confirm_s=CONFIRM_S
+    )
 
 
 async def refusal(asking: Awaitable[bool]) -> type[ApiError] | None:
