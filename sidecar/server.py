@@ -30,6 +30,7 @@ from sidecar.reminders.link import Link, open_channel
 from sidecar.reminders.watch import JobWatch
 from sidecar.service import SidecarService
 from sidecar.service.actor_calls import actor_calls
+from sidecar.service.answers import UnknownMethods
 from sidecar.settings import ENV_PREFIX, SidecarSettings
 from sidecar.stores.opening import open_rows
 from sidecar.stores.rows import Rows
@@ -221,7 +222,7 @@ async def _grpc(sidecar: Sidecar) -> AsyncIterator[None]:
     service_grpc.add_TaskHubSidecarServiceServicer_to_server(  # type: ignore[no-untyped-call]
         service, server
     )
-    server.add_generic_rpc_handlers((actor_calls(sidecar.reminders),))
+    server.add_generic_rpc_handlers((actor_calls(sidecar.reminders), UnknownMethods()))
     server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
     await server.start()
     try:

@@ -129,12 +129,15 @@ def _redis(fields: Fields) -> RedisServer:
         if fields.text(name):
             raise fields.error(name, "client certificates are not supported; use redisPassword")
     host, port = _address(fields)
+    database = fields.number("redisDB") or 0
+    if database < 0:
+        raise fields.error("redisDB", f"must be 0 or more, got {database}", separator=" ")
     return RedisServer(
         host=host,
         port=port,
         username=fields.text("redisUsername"),
         password=fields.text("redisPassword"),
-        database=fields.number("redisDB") or 0,
+        database=database,
         tls=fields.flag("enableTLS"),
         skips_verification=fields.flag("insecureSkipTLSVerify"),
     )

@@ -14,12 +14,14 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
+import structlog
 from google.protobuf.message import DecodeError
 
 from serving.errors import StartError
 from sidecar.scheduler.errors import StoreError
 from sidecar.scheduler.jobs import Job, read_job
 
+_LOG = structlog.get_logger()
 FILE_NAME = "jobs.sqlite3"
 _ENOUGH_WRITES_FOR_A_TRANSACTION = 512
 _SCHEMA = """
@@ -187,6 +189,7 @@ class JobStore:
                 rows: list[int] | StoreError = self._commit(batch)
             except sqlite3.Error as error:
                 rows = StoreError(f"the job could not be stored: {error}")
+                _LOG.error("jobs not stored", writes=len(batch), error=str(error))
             self._loop.call_soon_threadsafe(self._settle, batch, rows)
 
     def _take(self) -> list[_Pending]:

@@ -38,6 +38,18 @@ async def unknown(context: Context, text: str) -> NoReturn:
     raise AssertionError
 
 
+class UnknownMethods(grpc.GenericRpcHandler):
+    """Refuses whatever no other handler serves; to be added last."""
+
+    def service(self, _details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any]":
+        """Return a handler that refuses any call."""
+
+        async def refuse(_request: bytes, context: Context) -> bytes:
+            await unknown(context, _NO_SUCH_METHOD)
+
+        return grpc.unary_unary_rpc_method_handler(refuse)
+
+
 async def require_method(context: Context, *, exists: bool) -> None:
     """Refuse a method that the profile's Dapr does not have."""
     if not exists:

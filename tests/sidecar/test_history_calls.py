@@ -22,6 +22,13 @@ def refusal(answer: Any) -> tuple[grpc.StatusCode, str | None]:
     return answer.code(), answer.details()
 
 
+def test_a_method_that_no_version_has(stack: Stack) -> None:
+    """Real daprd takes it for a call to another app."""
+    with grpc.insecure_channel(f"127.0.0.1:{stack.app_port}") as channel:
+        answer = tried(channel.unary_unary("/TaskHubSidecarService/Nothing"), b"", timeout=20)
+    assert refusal(answer) == (grpc.StatusCode.UNKNOWN, NO_SUCH_METHOD)
+
+
 def test_a_list_of_all_instances_comes_in_pages(stack: Stack, profile: str) -> None:
     """The pages hold each id once, in the order of keys; before 1.17 there is no such method."""
     request = pb.ListInstanceIDsRequest(pageSize=2)

@@ -221,6 +221,7 @@ def test_scopes_and_namespaces_choose(tmp_path: Path) -> None:
         ),
         (_component(HOST + _item("redisPort", "70000")), "redisPort must be a port, got 70000"),
         (_component(HOST + _item("redisDB", '"1_0"')), "redisDB must be a whole number, got '1_0'"),
+        (_component(HOST + _item("redisDB", '"-1"')), "redisDB must be 0 or more, got -1"),
         (_component(HOST + _item("redisDB", '""')), "redisDB must be a whole number, got ''"),
         (
             _component(HOST + _item("ttlInSeconds", "soon")),
