@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ def whole_lines(path: Path) -> list[str]:
 
 
 @dataclass(kw_only=True)
-class Bench:
+class Bench(ABC):
     """One sidecar under test, and all that a scenario may do to it.
 
     Attributes:
@@ -77,29 +78,29 @@ class Bench:
     app: Service | None = None
     closing: ExitStack = field(default_factory=ExitStack)
 
+    @abstractmethod
     def start_sidecar(self) -> None:
         """Start the sidecar and wait until it is ready but for an app."""
-        raise NotImplementedError
 
+    @abstractmethod
     def kill_sidecar(self) -> None:
         """SIGKILL the sidecar, and return when it is gone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stop_sidecar(self, patience_s: float) -> bool:
         """SIGTERM the sidecar, and tell whether it has gone within `patience_s`; SIGKILL if not."""
-        raise NotImplementedError
 
+    @abstractmethod
     def restart_scheduler(self) -> None:
         """Restart the scheduler with its jobs kept."""
-        raise NotImplementedError
 
+    @abstractmethod
     def set_ttl(self, ttl_s: int) -> None:
         """Let the component write keys that live so long; -1 is for ever."""
-        raise NotImplementedError
 
+    @abstractmethod
     def log(self) -> list[dict[str, Any]]:
         """Return the sidecar's log lines: `level` and `event`, the message."""
-        raise NotImplementedError
 
     def start_app(self) -> None:
         """Start a worker app, and wait until the sidecar has it."""

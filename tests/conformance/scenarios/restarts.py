@@ -46,15 +46,7 @@ def restart_sidecar_sigkill(bench: Bench) -> Played:
     bench.order("rkill", hold=True)
     bench.tap.hold()
     bench.kill_sidecar()
-    restarted_at = time.time()
-    bench.start_sidecar()
-    bench.reachable()
-    bench.order("rkill")
-    until(lambda: bench.executions("rkill", "end"))
-    time.sleep(_PAUSE_S)
-    bench.tap.release()
-    finish(bench, "rkill", _FINISHED_WITHIN_S)
-    until(lambda: len(bench.executions("rkill", "end")) == len(bench.executions("rkill")))
+    restarted_at = _back_before_the_app(bench, "rkill")
     return Played(restarted_at)
 
 
@@ -70,16 +62,22 @@ def restart_sidecar_sigterm(bench: Bench) -> Played:
     ending.start()
     is_gone = bench.stop_sidecar(_PATIENCE_S)
     ending.cancel()
+    restarted_at = _back_before_the_app(bench, "rterm")
+    return Played(restarted_at, {"exit": 0 if is_gone else -9})
+
+
+def _back_before_the_app(bench: Bench, instance: str) -> float:
+    """Start the sidecar, end the activity, let the app back in; return when it was started."""
     restarted_at = time.time()
     bench.start_sidecar()
     bench.reachable()
-    bench.order("rterm")
-    until(lambda: bench.executions("rterm", "end"))
+    bench.order(instance)
+    until(lambda: bench.executions(instance, "end"))
     time.sleep(_PAUSE_S)
     bench.tap.release()
-    finish(bench, "rterm", _FINISHED_WITHIN_S)
-    until(lambda: len(bench.executions("rterm", "end")) == len(bench.executions("rterm")))
-    return Played(restarted_at, {"exit": 0 if is_gone else -9})
+    finish(bench, instance, _FINISHED_WITHIN_S)
+    until(lambda: len(bench.executions(instance, "end")) == len(bench.executions(instance)))
+    return restarted_at
 
 
 def _survived(instance: str) -> tuple[Facet, ...]:

@@ -31,13 +31,18 @@ def suspend_terminate_purge(bench: Bench) -> None:
     unknown(bench)
 
 
-def suspend(bench: Bench) -> None:
-    """Suspend during an activity, resume after it."""
+def _suspended(bench: Bench) -> None:
+    """Suspend during an activity, and look once it has ended."""
     start(bench, "seq", "susp-1", {"steps": 3, "sleep": 1})
     bench.client.pause_workflow("susp-1")
     until(lambda: bench.executions("susp-1", "end"))
     time.sleep(_SETTLED_S)
     get(bench, "susp-1")
+
+
+def suspend(bench: Bench) -> None:
+    """Suspend during an activity, resume after it."""
+    _suspended(bench)
     bench.client.resume_workflow("susp-1")
     until(lambda: len(bench.executions("susp-1")) > 1)
     get(bench, "susp-1")
@@ -88,11 +93,7 @@ def unknown(bench: Bench) -> None:
 
 def double_suspend(bench: Bench) -> None:
     """Suspend twice and resume; the SDK never answers, so its process is killed."""
-    start(bench, "seq", "susp-1", {"steps": 3, "sleep": 1})
-    bench.client.pause_workflow("susp-1")
-    until(lambda: bench.executions("susp-1", "end"))
-    time.sleep(_SETTLED_S)
-    get(bench, "susp-1")
+    _suspended(bench)
     bench.client.pause_workflow("susp-1")
     before = _requests(bench)
     tried(bench.stub.ResumeInstance, pb.ResumeRequest(instanceId="susp-1"), timeout=_SHORT_S)
