@@ -95,6 +95,14 @@ class Stack:
 
         return until(look, f"{instance_id} {status}, last: {self.workflow(instance_id)}")
 
+    def history_length(self, instance_id: str) -> int:
+        """Return how many events the sidecar holds of an instance's history, or 0."""
+        sidecar = self.parts["sidecar"].ready_url.removesuffix("/v1.0/healthz/outbound")
+        asked = {"prefix": instance_id, "limit": "1"}
+        answer = httpx.get(f"{sidecar}/admin/instances", params=asked).raise_for_status()
+        found = answer.json()["instances"]
+        return int(found[0]["history_length"]) if found else 0
+
     def executions(self, instance_id: str) -> list[dict[str, Any]]:
         """Return the ended executions of an instance, oldest first."""
         entries: list[dict[str, Any]] = self.app.get("/executions?limit=10000").json()["executions"]
