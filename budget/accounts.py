@@ -11,20 +11,20 @@ from itertools import count
 from typing import Final
 from uuid import uuid4
 
-from budget import refusals
 from budget.answers import StoredAnswer
-from budget.asgi import Wait
-from budget.calls import PricedCall
+from budget.calls import refusals
+from budget.calls.asgi import Wait
+from budget.calls.flights import Flights
+from budget.calls.pricing import PricedCall
+from budget.calls.refusals import Refusal
+from budget.calls.renewals import EXPIRY_GRACE_MS, Renewals
 from budget.claims import Claim, execution_of
 from budget.closing import Closer, End, Kept
+from budget.decision_log import DecisionLog
 from budget.decisions import judge
 from budget.errors import RefusedError, StoreError, StoreLostError
-from budget.flights import Flights
 from budget.gate import Gate
-from budget.journal import Journal
 from budget.metrics import Metrics
-from budget.refusals import Refusal
-from budget.renewals import EXPIRY_GRACE_MS, Renewals
 from budget.reservations import (
     Admission,
     Allowed,
@@ -38,7 +38,7 @@ from budget.reservations import (
     Stopped,
 )
 from budget.scopes import GLOBAL, Limits, Scope, ScopeKind, ScopeLimit, scopes_of
-from budget.store import Store
+from budget.store.store import Store
 from metering.identity import UNKNOWN, CallerIdentity
 from metering.money import NanoUsd
 from metering.usage import Usage
@@ -93,7 +93,7 @@ class Accounts:
     Attributes:
         flights: The calls with an idempotency key that are under way.
         renewals: The streams that are under way.
-        journal: What was decided.
+        decisions: What was decided.
         zombie_found: Set when an instance became a zombie.
     """
 
@@ -111,7 +111,7 @@ class Accounts:
         self._metrics = metrics
         self._usual_call_ms = FIRST_RETRY_AFTER_MS
         self.closer = Closer(store, gate, metrics)
-        self.journal = Journal(metrics)
+        self.decisions = DecisionLog(metrics)
 
     async def admit(
         self, call: PricedCall, identity: CallerIdentity, claim: Claim | None, wait: Wait
@@ -139,17 +139,17 @@ class Accounts:
             admission = await self._decide(reservation, wait)
         except StoreError as error:
             refusal = refusals.store_unavailable()
-            self.journal.refused(identity, refusal, reservation)
+            self.decisions.refused(identity, refusal, reservation)
             raise RefusedError(refusal) from error
         if isinstance(admission, Allowed):
-            self.journal.allowed(identity, reservation)
+            self.decisions.allowed(identity, reservation)
             self.flights.begin(reservation)
             if call.is_stream:
                 self.renewals.begin(reservation.id)
             remaining = _remaining(reservation.limits, admission.totals)
             return Ticket(reservation, call, remaining, time.monotonic())
         if isinstance(admission, Replay):
-            self.journal.replayed(identity, reservation, admission)
+            self.decisions.replayed(identity, reservation, admission)
             return admission
         raise RefusedError(self._refuse(call, identity, reservation, admission))
 
@@ -168,7 +168,7 @@ class Accounts:
 
     def note_refusal(self, identity: CallerIdentity, refusal: Refusal) -> None:
         """Record a call that is refused before the store is asked."""
-        self.journal.refused(identity, refusal)
+        self.decisions.refused(identity, refusal)
 
     async def settle(
         self, ticket: Ticket, usage: Usage | None, answer: StoredAnswer | None = None
@@ -235,7 +235,7 @@ class Accounts:
                 refusal = refusals.idempotency_in_flight(self._wait_s)
             case Mismatch():
                 refusal = refusals.idempotency_mismatch()
-        self.journal.refused(identity, refusal, reservation, scope)
+        self.decisions.refused(identity, refusal, reservation, scope)
         return refusal
 
     def _deny(
@@ -252,7 +252,7 @@ class Accounts:
         refusal = refusals.over_limit(
             verdict, reservation.amount_nano_usd, max(least, min(most, self._usual_call_ms))
         )
-        self.journal.refused(identity, refusal, reservation, verdict.barrier.limit.scope)
+        self.decisions.refused(identity, refusal, reservation, verdict.barrier.limit.scope)
         return refusal
 
     def _learn_duration(self, ticket: Ticket) -> None:

@@ -10,26 +10,26 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from budget import refusals
 from budget.accounts import Accounts
-from budget.asgi import Answer, ClientGoneError, Receive, Scope, Send, given, read_body
-from budget.control import budget_routes, error_answer, health_routes, on_store_unavailable
+from budget.calls import refusals
+from budget.calls.asgi import Answer, ClientGoneError, Receive, Scope, Send, given, read_body
+from budget.calls.gateway import CHAT_PATH, MODELS_PATH, Gateway
+from budget.calls.upstream import Upstream
+from budget.control.money import budget_routes, error_answer, health_routes, on_store_unavailable
+from budget.control.operating import Operations, operating_routes
 from budget.errors import RefusedError, StoreError, StoreUnavailableError
 from budget.gate import Gate
-from budget.gateway import CHAT_PATH, MODELS_PATH, Gateway
 from budget.keeper import Keeper
-from budget.link import RedisLink
 from budget.metrics import Metrics
-from budget.operating import Operations, operating_routes
-from budget.reading import Reading
 from budget.reservations import Rules
 from budget.scopes import Limits
 from budget.settings import Settings
 from budget.sources import SourceStopper
-from budget.stops import StopQueue
-from budget.store import Store
-from budget.switches import Switches
-from budget.upstream import Upstream
+from budget.store.link import RedisLink
+from budget.store.reading import Reading
+from budget.store.stops import StopQueue
+from budget.store.store import Store
+from budget.store.switches import Switches
 from metering.chat import ChatRequest
 from metering.prices import PriceBook
 
@@ -98,7 +98,7 @@ class App:
         self._control = FastAPI(
             title="Runaway budget gateway", version=version("runaway"), lifespan=self._lifespan
         )
-        self._control.include_router(budget_routes(accounts.journal, reading, limits))
+        self._control.include_router(budget_routes(accounts.decisions, reading, limits))
         self._control.include_router(operating_routes(operations))
         self._control.include_router(health_routes(reading, gate, metrics))
         self._control.add_exception_handler(StoreUnavailableError, on_store_unavailable)

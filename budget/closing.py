@@ -18,7 +18,7 @@ from budget.gate import Gate
 from budget.metrics import Metrics
 from budget.reservations import Settled
 from budget.scopes import MAX_LIMIT_NANO_USD
-from budget.store import Store
+from budget.store.store import Store
 from metering.money import NanoUsd
 
 log = structlog.get_logger(__name__)

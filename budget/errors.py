@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from serving.errors import StartError
 
 if TYPE_CHECKING:
-    from budget.refusals import Refusal
+    from budget.calls.refusals import Refusal
 
 
 class BudgetError(Exception):

@@ -6,14 +6,14 @@ from typing import Final
 
 import structlog
 
+from budget.calls.renewals import EXPIRY_GRACE_MS, Renewals
 from budget.closing import Closer
 from budget.errors import StoreError, UnsafeStoreError
 from budget.gate import Gate
-from budget.link import RedisLink
 from budget.metrics import Metrics
-from budget.renewals import EXPIRY_GRACE_MS, Renewals
-from budget.safety import check_safety
-from budget.store import Store
+from budget.store.link import RedisLink
+from budget.store.safety import check_safety
+from budget.store.store import Store
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from budget.app import App
 from budget.errors import StoreUnavailableError
-from budget.link import RedisLink
-from budget.safety import check_safety
 from budget.settings import ENV_PREFIX, Settings
+from budget.store.link import RedisLink
+from budget.store.safety import check_safety
 from metering.errors import PriceFileError
 from metering.prices import PriceBook
 from serving.errors import StartError

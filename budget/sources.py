@@ -16,7 +16,7 @@ import structlog
 from budget.errors import StoreError
 from budget.instances import DeletedJob, StopState
 from budget.metrics import Metrics
-from budget.stops import StopQueue, StopReport, TakenStop
+from budget.store.stops import StopQueue, StopReport, TakenStop
 from scheduler_api import ActivityJob, SchedulerApiError, SchedulerClient
 
 log = structlog.get_logger(__name__)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from budget.link import RedisLink
-from budget.store import Store
+from budget.store.link import RedisLink
+from budget.store.store import Store
 from tests.budget.gateways import Provider, RunningGateway, gateway
 from tests.support.ports import free_port
 from tests.support.services import redis_server, running, wait_until_http

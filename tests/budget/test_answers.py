@@ -6,9 +6,9 @@ import pytest
 
 from budget.answers import MAX_STORED_BYTES, Shelf, StoredAnswer, Tee, storable
 from budget.claims import Claim
-from budget.link import RedisLink
 from budget.reservations import Allowed, InFlight, Replay, Reservation
-from budget.store import Store
+from budget.store.link import RedisLink
+from budget.store.store import Store
 from metering.money import NanoUsd
 from tests.budget.builders import HOUR_MS, reservation
 from tests.support.services import redis_server

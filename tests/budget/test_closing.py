@@ -9,12 +9,12 @@ from budget.claims import Claim
 from budget.closing import MAX_UNTOLD_ANSWER_BYTES, Closer, End, Kept
 from budget.errors import StoreUnavailableError
 from budget.gate import Gate
-from budget.link import RedisLink
 from budget.metrics import Metrics
-from budget.reading import Reading
 from budget.reservations import Allowed, Replay
 from budget.scopes import MAX_LIMIT_NANO_USD
-from budget.store import Store
+from budget.store.link import RedisLink
+from budget.store.reading import Reading
+from budget.store.store import Store
 from metering.money import NanoUsd
 from tests.budget.builders import reservation
 

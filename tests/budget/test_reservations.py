@@ -16,11 +16,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from budget.link import RedisLink
-from budget.reading import Reading
 from budget.reservations import Denied, HoldState, Reservation
 from budget.scopes import GLOBAL, Scope, ScopeKind
-from budget.store import Store
+from budget.store.link import RedisLink
+from budget.store.reading import Reading
+from budget.store.store import Store
 from metering.money import NanoUsd
 from tests.budget.builders import HOUR_MS, LIMIT, reservation
 

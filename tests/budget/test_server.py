@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from budget.link import RedisLink
-from budget.reading import Reading
+from budget.store.link import RedisLink
+from budget.store.reading import Reading
 from tests.budget.conftest import StartGateway
 from tests.budget.gateways import CALL_NANO_USD, RunningGateway, until
 from tests.support.ports import free_port

@@ -11,13 +11,13 @@ import httpx
 import pytest
 import redis
 
-from budget.link import RedisLink
 from budget.metrics import Metrics
 from budget.scopes import ScopeKind
 from budget.sources import CALL_TIMEOUT_S, SourceStopper
-from budget.stops import StopQueue
-from budget.store import Store
-from budget.switches import Order, Switches
+from budget.store.link import RedisLink
+from budget.store.stops import StopQueue
+from budget.store.store import Store
+from budget.store.switches import Order, Switches
 from scheduler_api import ActivityJob, SchedulerClient
 from tests.budget.conftest import StartGateway
 from tests.budget.executions import execute, listed, schedule, view

@@ -5,8 +5,8 @@ from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from budget.link import RedisLink
 from budget.scopes import KEY_PREFIX
+from budget.store.link import RedisLink
 
 LIBRARY: Final = "budget_v2"
 FILES: Final = (
@@ -47,7 +47,7 @@ async def load_library(link: RedisLink) -> None:
 
     A full store loads nothing, but answers whether they are there.
     """
-    folder = files("budget").joinpath("lua")
+    folder = files("budget.store").joinpath("lua")
     source = "\n".join(folder.joinpath(f"{name}.lua").read_text("utf-8") for name in FILES)
     listing = await link.send("FUNCTION", "LIST", "LIBRARYNAME", LIBRARY, "WITHCODE")
     if not any(_code(library) == source for library in listing):

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from budget import library
-from budget.library import META, STOPS, TRIPS, instance_key, stop_key
-from budget.link import RedisLink
 from budget.scopes import ScopeKind
+from budget.store import library
+from budget.store.library import META, STOPS, TRIPS, instance_key, stop_key
+from budget.store.link import RedisLink
 
 
 @dataclass(frozen=True, slots=True)

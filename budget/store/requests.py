@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from budget.library import (
+from budget.reservations import Reservation, Rules
+from budget.store.library import (
     ACTIVITY_PREFIX,
     CLAIM_PREFIX,
     HOLD_PREFIX,
@@ -15,7 +16,6 @@ from budget.library import (
     instance_key,
     stop_key,
 )
-from budget.reservations import Reservation, Rules
 
 IGNORES_ZOMBIES: Final = "ignore"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from budget.errors import StoreUnavailableError
-from budget.link import MAX_WAITING, RedisLink
+from budget.store.link import MAX_WAITING, RedisLink
 from tests.support.ports import free_port
 
 

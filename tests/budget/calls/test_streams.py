@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budget.streams import StreamReader
+from budget.calls.streams import StreamReader
 from metering.sse import DONE, EventParser, encode_event
 from metering.usage import Usage
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Final
 
-from budget.store import Store
+from budget.store.store import Store
 
 RENEW_EVERY_S: Final = 5.0
 EXPIRY_GRACE_MS: Final = 3_000

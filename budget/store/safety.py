@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from budget.errors import UnsafeStoreError
-from budget.link import RedisLink
+from budget.store.link import RedisLink
 
 REQUIRED: Final[Mapping[str, str]] = {
     "appendonly": "yes",

@@ -3,13 +3,13 @@
 import pytest
 
 from budget.instances import StopState
-from budget.library import stop_key
-from budget.link import RedisLink
-from budget.reading import Reading
 from budget.scopes import ScopeKind
-from budget.stops import StopQueue, StopReport
-from budget.store import Store
-from budget.switches import Order, Switches
+from budget.store.library import stop_key
+from budget.store.link import RedisLink
+from budget.store.reading import Reading
+from budget.store.stops import StopQueue, StopReport
+from budget.store.store import Store
+from budget.store.switches import Order, Switches
 
 MINUTE_MS = 60_000
 WEEK_MS = 7 * 86_400_000

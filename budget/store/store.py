@@ -9,14 +9,9 @@ from collections.abc import Sequence
 from secrets import token_hex
 from typing import Any
 
-from budget import library
 from budget.answers import Shelf, StoredAnswer
 from budget.claims import Claim
 from budget.errors import StoreLostError, StoreUnavailableError
-from budget.library import ANSWERS, HOLD_PREFIX, HOLDS, LEDGER, META
-from budget.link import RedisLink
-from budget.replies import read_admission, read_totals
-from budget.requests import hold_keys, reserve_arguments, reserve_keys
 from budget.reservations import (
     Admission,
     Allowed,
@@ -26,6 +21,11 @@ from budget.reservations import (
     Rules,
     Settled,
 )
+from budget.store import library
+from budget.store.library import ANSWERS, HOLD_PREFIX, HOLDS, LEDGER, META
+from budget.store.link import RedisLink
+from budget.store.replies import read_admission, read_totals
+from budget.store.requests import hold_keys, reserve_arguments, reserve_keys
 from metering.money import NanoUsd
 
 

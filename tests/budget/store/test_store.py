@@ -7,12 +7,12 @@ import pytest
 
 from budget.claims import Execution
 from budget.errors import StoreArgumentError, StoreLostError, StoreUnavailableError
-from budget.library import ACTIVITY_PREFIX, STRANGERS
-from budget.link import RedisLink
-from budget.reading import Reading
 from budget.reservations import Allowed, Denied, HoldState, Obstacle, Reservation
 from budget.scopes import MAX_LIMIT_NANO_USD, ScopeKind
-from budget.store import Store
+from budget.store.library import ACTIVITY_PREFIX, STRANGERS
+from budget.store.link import RedisLink
+from budget.store.reading import Reading
+from budget.store.store import Store
 from metering.money import NanoUsd
 from tests.budget.builders import HOUR_MS, LIMIT, reservation
 from tests.support.services import redis_server

@@ -11,10 +11,10 @@ from typing import Final
 
 from aiohttp import ClientResponse
 
-from budget import refusals
 from budget.accounts import Accounts, Receipt, Ticket
 from budget.answers import MAX_STORED_BYTES, StoredAnswer, Tee, storable
-from budget.asgi import (
+from budget.calls import refusals
+from budget.calls.asgi import (
     Answer,
     ClientGoneError,
     Receive,
@@ -23,13 +23,10 @@ from budget.asgi import (
     read_body,
     while_there,
 )
-from budget.calls import PricedCall, price_call
-from budget.claims import Claim, claim_of
-from budget.errors import RefusedError, UpstreamError
-from budget.refusals import Headers, Refusal
-from budget.reservations import Replay
-from budget.streams import StreamReader
-from budget.upstream import (
+from budget.calls.pricing import PricedCall, price_call
+from budget.calls.refusals import Headers, Refusal
+from budget.calls.streams import StreamReader
+from budget.calls.upstream import (
     UnknownOutcomeError,
     UnreachableError,
     Upstream,
@@ -37,6 +34,9 @@ from budget.upstream import (
     request_headers,
     response_headers,
 )
+from budget.claims import Claim, claim_of
+from budget.errors import RefusedError, UpstreamError
+from budget.reservations import Replay
 from metering.chat import read_usage
 from metering.errors import SseError, UsageError
 from metering.identity import CallerIdentity

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from budget import refusals
+from budget.calls import refusals
 from budget.decisions import Code
 from budget.errors import RefusedError
 from budget.scopes import MAX_LIMIT_NANO_USD

@@ -19,8 +19,6 @@ from hypothesis.stateful import (
 from budget.answers import StoredAnswer
 from budget.claims import Claim, Execution
 from budget.instances import InstanceState
-from budget.link import RedisLink
-from budget.reading import Reading
 from budget.reservations import (
     Allowed,
     Denied,
@@ -32,8 +30,10 @@ from budget.reservations import (
     Stopped,
 )
 from budget.scopes import GLOBAL, Scope, ScopeKind, ScopeLimit
-from budget.store import Store
-from budget.switches import Order, Switches
+from budget.store.link import RedisLink
+from budget.store.reading import Reading
+from budget.store.store import Store
+from budget.store.switches import Order, Switches
 from metering.money import NanoUsd
 from tests.budget.builders import HOUR_MS, reservation
 

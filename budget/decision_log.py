@@ -4,9 +4,9 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from budget.feed import Feed, first_number
+from budget.calls.refusals import Refusal
+from budget.control.feed import Feed, first_number
 from budget.metrics import Metrics
-from budget.refusals import Refusal
 from budget.reservations import Replay, Reservation
 from budget.scopes import GLOBAL, Scope
 from metering.identity import CallerIdentity
@@ -28,7 +28,7 @@ class Decision:
     reservation_id: str
 
 
-class Journal:
+class DecisionLog:
     """Records decisions.
 
     Args:

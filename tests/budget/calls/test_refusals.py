@@ -8,7 +8,7 @@ import httpx2
 import openai
 import pytest
 
-from budget import refusals
+from budget.calls import refusals
 from budget.decisions import Code, Verdict
 from budget.reservations import ScopeBarrier, ScopeTotals
 from budget.scopes import GLOBAL, ScopeLimit

@@ -15,7 +15,7 @@ from aiohttp import (
     TCPConnector,
 )
 
-from budget import refusals
+from budget.calls import refusals
 from budget.errors import UpstreamError
 from metering.identity import HEADER_OF_FIELD, CallerIdentity
 

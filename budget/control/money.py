@@ -7,13 +7,13 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from budget.decision_log import Decision, DecisionLog
 from budget.errors import StoreUnavailableError
 from budget.gate import Gate
-from budget.journal import Decision, Journal
 from budget.metrics import Metrics
-from budget.reading import Reading
 from budget.reservations import LedgerEntry, ScopeState
 from budget.scopes import Limits, ScopeKind, Window
+from budget.store.reading import Reading
 from metering.money import money_json
 
 After = Annotated[int, Query(ge=0, le=2**53, description="Cursor: 0 is the beginning.")]
@@ -23,7 +23,7 @@ JsonObject = dict[str, Any]
 DEFAULT_PAGE: Final = 100
 
 
-def budget_routes(journal: Journal, reading: Reading, limits: Limits) -> APIRouter:
+def budget_routes(decided: DecisionLog, reading: Reading, limits: Limits) -> APIRouter:
     """Build the routes that show money."""
     router = APIRouter()
 
@@ -39,7 +39,7 @@ def budget_routes(journal: Journal, reading: Reading, limits: Limits) -> APIRout
     @router.get("/decisions", tags=["budget"])
     async def decisions(after: After = 0, limit: Limit = DEFAULT_PAGE) -> JsonObject:
         """Calls that this gateway let through or refused, oldest first."""
-        page = journal.feed.read(after, limit)
+        page = decided.feed.read(after, limit)
         items = [_decision(seq, item) for seq, item in page.items]
         return {"decisions": items, "next": page.next, "dropped": page.dropped}
 

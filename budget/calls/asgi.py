@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any, Final
 
-from budget import refusals
+from budget.calls import refusals
+from budget.calls.refusals import Headers, Refusal
 from budget.errors import RefusedError
-from budget.refusals import Headers, Refusal
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Path, Response
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from budget.control import DEFAULT_PAGE, After, JsonObject, Limit, error_answer
+from budget.control.money import DEFAULT_PAGE, After, JsonObject, Limit, error_answer
 from budget.instances import Instance, SourceStop, StopState, Trip
 from budget.metrics import Metrics
-from budget.reading import Reading
 from budget.scopes import ScopeKind
-from budget.switches import Order, Switches
+from budget.store.reading import Reading
+from budget.store.switches import Order, Switches
 from metering.identity import MAX_VALUE_LENGTH
 from metering.money import money_json
 

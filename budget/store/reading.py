@@ -11,11 +11,11 @@ from budget.instances import (
     Trip,
     TripPage,
 )
-from budget.library import LEDGER, META, TRIPS, id_in, instance_key, stop_key
-from budget.link import RedisLink
 from budget.reservations import HoldState, LedgerEntry, LedgerPage, ScopeState, ScopeTotals
 from budget.scopes import GLOBAL, Scope, ScopeKind
-from budget.stops import read_jobs
+from budget.store.library import LEDGER, META, TRIPS, id_in, instance_key, stop_key
+from budget.store.link import RedisLink
+from budget.store.stops import read_jobs
 from metering.money import NanoUsd
 
 _SCOPE_FIELDS: Final = ("spent", "reserved", "calls", "refusals", "cut_off_unix_ms")

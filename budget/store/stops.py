@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from budget import library
 from budget.instances import DeletedJob, StopState
-from budget.library import META, STOPS, TRIPS, id_in
-from budget.link import RedisLink
+from budget.store import library
+from budget.store.library import META, STOPS, TRIPS, id_in
+from budget.store.link import RedisLink
 from metering.chat import decode_json, encode_json
 
 MAX_SHOWN_JOBS: Final = 100

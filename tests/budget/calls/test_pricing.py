@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from budget.calls import price_call
+from budget.calls.pricing import price_call
 from budget.errors import RefusedError
 from metering.prices import PriceBook
 

@@ -1,0 +1,1 @@
+"""Tests of budget.control, through a running gateway."""

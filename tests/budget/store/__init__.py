@@ -1,0 +1,1 @@
+"""Tests of budget.store, on a real server."""
