@@ -12,6 +12,7 @@ from typing import Final
 from uuid import uuid4
 
 from budget.answers import StoredAnswer
+from budget.caller import Caller
 from budget.calls import refusals
 from budget.calls.asgi import Wait
 from budget.calls.flights import Flights
@@ -114,7 +115,7 @@ class Accounts:
         self.decisions = DecisionLog(metrics)
 
     async def admit(
-        self, call: PricedCall, identity: CallerIdentity, claim: Claim | None, wait: Wait
+        self, call: PricedCall, caller: Caller, claim: Claim | None, wait: Wait
     ) -> Ticket | Replay:
         """Hold the call's worst case in all of its scopes, and mark it as dispatched.
 
@@ -125,12 +126,13 @@ class Accounts:
             RefusedError: 402, 422, 429 or 503; nothing is held.
             ClientGoneError: The caller left while it waited; nothing is held.
         """
+        identity = caller.identity
         reservation = Reservation(
             id=uuid4().hex,
             amount_nano_usd=call.worst_case_nano_usd,
             hold_ms=self._hold_ms,
             instance=identity.instance,
-            limits=tuple(self._limits.of(scope) for scope in scopes_of(identity)),
+            limits=tuple(self._limits.of(scope) for scope in scopes_of(caller, call.model)),
             app="" if identity.app == UNKNOWN else identity.app,
             claim=claim,
             execution=execution_of(identity),

@@ -65,14 +65,23 @@ def execution_of(identity: CallerIdentity) -> Execution | None:
 
     Without an idempotency key two calls of one execution would look like two executions.
     """
-    parts = (identity.instance, identity.execution_id, identity.task_id)
-    if UNKNOWN in parts or identity.idempotency_key in {"", UNKNOWN}:
+    activity = activity_of(identity)
+    if activity is None or identity.idempotency_key in {"", UNKNOWN}:
         return None
     label = (
         f"activity {identity.activity} (task {identity.task_id}, execution {identity.execution_id})"
     )
     ordinal = identity.idempotency_key.rpartition(":")[2]
-    return Execution(_digest(*map(_bytes, parts)), ordinal, label)
+    return Execution(activity, ordinal, label)
+
+
+def activity_of(identity: CallerIdentity) -> str | None:
+    """Return the digest of an activity, the same however often the engine executes it.
+
+    None when the identity does not tell its instance, execution id and task id.
+    """
+    parts = (identity.instance, identity.execution_id, identity.task_id)
+    return None if UNKNOWN in parts else _digest(*map(_bytes, parts))
 
 
 def _is_credential(name: bytes) -> bool:

@@ -13,6 +13,7 @@ from aiohttp import ClientResponse
 
 from budget.accounts import Accounts, Receipt, Ticket
 from budget.answers import MAX_STORED_BYTES, StoredAnswer, Tee, storable
+from budget.caller import Caller
 from budget.calls import refusals
 from budget.calls.asgi import (
     Answer,
@@ -121,7 +122,7 @@ class Gateway:
         received = await read_body(scope, receive)
         call = self._price(identity, received)
         claim = self._claim(scope, identity, received)
-        admission = await self._accounts.admit(call, identity, claim, while_there(receive))
+        admission = await self._accounts.admit(call, Caller(identity), claim, while_there(receive))
         if isinstance(admission, Replay):
             await _replay(admission, Answer(send))
             return

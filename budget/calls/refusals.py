@@ -79,7 +79,7 @@ def _where(verdict: Verdict) -> str:
     limit = verdict.barrier.limit
     assert limit.limit_nano_usd is not None  # noqa: S101  # only a limit can be in the way
     return (
-        f"The {limit.scope.window} budget of ${format_usd(limit.limit_nano_usd)} "
+        f"The {limit.window} budget of ${format_usd(limit.limit_nano_usd)} "
         f"for {_scope_name(limit.scope)} does not allow this call"
     )
 
@@ -104,7 +104,7 @@ def _budget_object(verdict: Verdict, requested: NanoUsd, *, is_retryable: bool) 
     budget: dict[str, Any] = {
         "scope": limit.scope.kind,
         "id": limit.scope.id,
-        "window": limit.scope.window,
+        "window": limit.window,
         "limit_usd": format_usd(limit.limit_nano_usd or 0),
         "spent_usd": format_usd(totals.spent),
         "reserved_usd": format_usd(totals.reserved),
