@@ -6,7 +6,8 @@ MeteringError
 ├── PriceFileError             the operator's price file: every bad field is named
 ├── UnpricedModelError         no price for a model: refuse or flag, never call it free
 ├── UncountableContentError    a prompt whose tokens its text does not bound (images, audio, files)
-├── ChatRequestError           a client's request body; carries what OpenAI's error body needs
+├── RequestError               a client's request body; carries what an error body needs
+│   └── ChatRequestError       that of a chat completion
 └── SseError                   a server-sent event larger than the parser may hold
 """
 
@@ -57,8 +58,8 @@ class UncountableContentError(MeteringError, ValueError):
     """A prompt part whose tokens are not bounded by its bytes."""
 
 
-class ChatRequestError(MeteringError, ValueError):
-    """A chat completion request that a provider would refuse with status 400.
+class RequestError(MeteringError, ValueError):
+    """A request body that a provider would refuse with status 400.
 
     Attributes:
         message: Names every bad field.
@@ -71,6 +72,10 @@ class ChatRequestError(MeteringError, ValueError):
         self.param = param
         self.code = code
         super().__init__(message)
+
+
+class ChatRequestError(RequestError):
+    """The body of a chat completion that a provider would refuse."""
 
 
 class SseError(MeteringError, ValueError):

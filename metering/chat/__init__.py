@@ -9,7 +9,7 @@ from metering.chat.request import (
     StreamOptions,
     parse_chat_request,
 )
-from metering.chat.wire import JsonObject, decode_json, encode_json
+from metering.wire import JsonObject, decode_json, encode_json
 
 __all__ = [
     "ChatChunk",

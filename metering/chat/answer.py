@@ -3,9 +3,9 @@
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 from pydantic_core import to_json
 
-from metering.chat.wire import JsonObject, WireModel
 from metering.errors import UsageError
 from metering.usage import Usage
+from metering.wire import JsonObject, WireModel
 
 
 class PromptTokensDetails(WireModel):

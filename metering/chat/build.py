@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from metering.chat.wire import JsonObject
 from metering.usage import Usage
+from metering.wire import JsonObject
 
 
 def usage_body(usage: Usage) -> JsonObject:

@@ -3,7 +3,7 @@
 Known fields are validated strictly, unknown ones pass through; what is wrong is named all at once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -11,13 +11,19 @@ from pydantic import (
     Field,
     PositiveInt,
     Tag,
-    ValidationError,
     model_validator,
 )
 from pydantic_core import PydanticCustomError, to_json
 
-from metering.chat.wire import JsonObject, WireModel
 from metering.errors import ChatRequestError, UncountableContentError
+from metering.wire import (
+    TAG_LIST,
+    TAG_TEXT,
+    JsonObject,
+    WireModel,
+    read_request,
+    text_or_list,
+)
 
 _FREE_FIELDS: Final = frozenset(
     {
@@ -39,15 +45,6 @@ _FREE_MESSAGE_FIELDS: Final = frozenset(
 
 _FREE_PART_FIELDS: Final = frozenset({"cache_control", "prompt_cache_breakpoint"})
 
-_TAG_TEXT: Final = "<text>"
-_TAG_LIST: Final = "<list>"
-
-
-def _text_or_list(value: Any) -> str | None:
-    if isinstance(value, str):
-        return _TAG_TEXT
-    return _TAG_LIST if isinstance(value, list) else None
-
 
 class ContentPart(WireModel):
     """One part of a message: text, a refusal, or something whose tokens text can't bound."""
@@ -68,19 +65,19 @@ class ContentPart(WireModel):
 
 
 _Content = Annotated[
-    Annotated[str, Tag(_TAG_TEXT)]
-    | Annotated[list[ContentPart], Field(min_length=1), Tag(_TAG_LIST)],
+    Annotated[str, Tag(TAG_TEXT)]
+    | Annotated[list[ContentPart], Field(min_length=1), Tag(TAG_LIST)],
     Discriminator(
-        _text_or_list,
+        text_or_list,
         custom_error_type="content_type",
         custom_error_message="must be a string or a list of content parts",
     ),
 ]
 _Stop = Annotated[
-    Annotated[str, Tag(_TAG_TEXT)]
-    | Annotated[list[str], Field(min_length=1, max_length=4), Tag(_TAG_LIST)],
+    Annotated[str, Tag(TAG_TEXT)]
+    | Annotated[list[str], Field(min_length=1, max_length=4), Tag(TAG_LIST)],
     Discriminator(
-        _text_or_list,
+        text_or_list,
         custom_error_type="stop_type",
         custom_error_message="must be a string or a list of 1 to 4 strings",
     ),
@@ -130,10 +127,10 @@ class ChatMessage(WireModel):
 
         `texts` refuses parts that are not text.
         """
-        yield from _unknown(self, _FREE_MESSAGE_FIELDS)
+        yield from self.unknown_fields(_FREE_MESSAGE_FIELDS)
         for index, part in enumerate(self.content if isinstance(self.content, list) else ()):
             if part.type in {"text", "refusal"}:
-                for name in _unknown(part, _FREE_PART_FIELDS):
+                for name in part.unknown_fields(_FREE_PART_FIELDS):
                     yield f"content.{index}.{name}"
 
 
@@ -203,7 +200,7 @@ class ChatRequest(WireModel):
         or slower tiers, predicted output) is charged by rules that it does not know. So a field
         is named unless it is known to cost nothing of its own; one that is null asks for nothing.
         """
-        found = _unknown(self, _FREE_FIELDS)
+        found = self.unknown_fields(_FREE_FIELDS)
         if _names_a_hosted_tool((self.model_extra or {}).get("tool_choice")):
             found.append("tool_choice")
         for index, tool in enumerate(self.tools or ()):
@@ -218,12 +215,6 @@ class ChatRequest(WireModel):
         return found
 
 
-def _unknown(model: WireModel, free: frozenset[str]) -> list[str]:
-    """Name the fields that neither the model nor the list knows, and that are not null."""
-    extra = model.model_extra or {}
-    return [name for name, value in extra.items() if value is not None and name not in free]
-
-
 def _names_a_hosted_tool(choice: Any) -> bool:
     return isinstance(choice, dict) and choice.get("type") not in {"function", "allowed_tools"}
 
@@ -234,24 +225,4 @@ def parse_chat_request(body: bytes | str) -> ChatRequest:
     Raises:
         ChatRequestError: The body is no JSON, or fields are missing or wrong: all are named.
     """
-    try:
-        return ChatRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise _request_error(error) from None
-
-
-def _request_error(error: ValidationError) -> ChatRequestError:
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    if problems[0]["type"] == "json_invalid":
-        detail = problems[0]["msg"].removeprefix("Invalid JSON: ")
-        return ChatRequestError(f"The body of your request is no valid JSON: {detail}")
-    fields = [_field_path(problem["loc"]) for problem in problems]
-    lines = [
-        f"{field}: {problem['msg']}" if field else problem["msg"]
-        for field, problem in zip(fields, problems, strict=True)
-    ]
-    return ChatRequestError("; ".join(lines), param=fields[0] or None)
-
-
-def _field_path(loc: Sequence[str | int]) -> str:
-    return ".".join(str(part) for part in loc if part not in {_TAG_TEXT, _TAG_LIST})
+    return read_request(ChatRequest, body, ChatRequestError)
