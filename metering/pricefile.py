@@ -4,10 +4,13 @@
       my-model:
         input_usd_per_million: "30"
         cached_usd_per_million: "3"
+        cache_write_usd_per_million: "37.5"
+        cache_write_1h_usd_per_million: "60"
         output_usd_per_million: "60"
 
-Amounts are quoted decimal text or whole dollars; `cached_usd_per_million` may be left out, cached
-tokens then cost what input tokens cost.
+Amounts are quoted decimal text or whole dollars. The three about the cache may be left out: tokens
+read from it or written to it then cost what input tokens cost, those written for one hour what
+other writes cost.
 """
 
 from pathlib import Path
@@ -36,16 +39,20 @@ class _Entry(BaseModel):
     input_usd_per_million: _Rate
     output_usd_per_million: _Rate
     cached_usd_per_million: _Rate | None = None
+    cache_write_usd_per_million: _Rate | None = None
+    cache_write_1h_usd_per_million: _Rate | None = None
 
 
 class FilePrice(BaseModel):
-    """Rates of one model in nano-dollars per million tokens."""
+    """Rates of one model in nano-dollars per million tokens; None as in `UnitPrice`."""
 
     model_config = ConfigDict(frozen=True)
 
     input: int
     cached: int
     output: int
+    cache_write: int | None = None
+    cache_write_1h: int | None = None
 
 
 class _File(BaseModel):
@@ -87,7 +94,11 @@ def _price(entry: _Entry) -> FilePrice:
     rate = entry.input_usd_per_million
     cached = entry.cached_usd_per_million
     return FilePrice(
-        input=rate, cached=rate if cached is None else cached, output=entry.output_usd_per_million
+        input=rate,
+        cached=rate if cached is None else cached,
+        output=entry.output_usd_per_million,
+        cache_write=entry.cache_write_usd_per_million,
+        cache_write_1h=entry.cache_write_1h_usd_per_million,
     )
 
 

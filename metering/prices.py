@@ -17,6 +17,7 @@ from genai_prices.types import (
     ConditionalPrice,
     ModelInfo,
     ModelPrice,
+    Provider,
     TieredPrices,
     TimeOfDateConstraint,
 )
@@ -31,7 +32,7 @@ SECONDS_PER_DAY: Final = 86_400
 MAX_CACHED_MODELS: Final = 4096
 
 _TOKEN_KEYS = frozenset({"input_mtok", "cache_read_mtok", "output_mtok"})
-_CACHE_WRITE_KEYS = ("cache_write_mtok", "cache_write_1h_mtok")
+_CACHE_WRITE_KEYS = frozenset({"cache_write_mtok", "cache_write_1h_mtok"})
 _KEYS_OF_FEATURES = frozenset(
     {
         *("input_audio_mtok", "cache_audio_read_mtok", "output_audio_mtok"),
@@ -40,8 +41,8 @@ _KEYS_OF_FEATURES = frozenset(
         "storage_searches_kcount",
     }
 )
-"""Charged only for features that `ChatRequest.unpriced_features`, `ChatMessage.texts` or
-`ChatUsage.to_usage` refuse."""
+"""Charged only for features that requests (`unpriced_features`, `texts`) or usages (`to_usage`)
+are refused for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class PriceTier:
     input: int
     cached: int
     output: int
-    cache_write: int = 0
+    cache_write: int | None = None
+    cache_write_1h: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +62,21 @@ class UnitPrice:
     """Rates of one model in nano-dollars per million tokens.
 
     Attributes:
-        input: For input tokens that were not cached.
+        input: For input tokens that the cache has nothing to do with.
         cached: For input tokens read from the provider's cache.
-        output: For output tokens.
-        cache_write: For input tokens written to the provider's cache: only a worst case uses it.
+        output: For output tokens, reasoning included.
+        cache_write: For input tokens written to the provider's cache for its usual time; None
+            where they have no price of their own: they are input tokens.
+        cache_write_1h: For those written for one hour; None where they cost what others cost.
         tiers: Rates of long prompts, by rising `above_input_tokens`; the highest tier that a
-            call reaches applies to all of its tokens.
+            call reaches applies to all of its tokens. Cached tokens count towards it.
     """
 
     input: int
     cached: int
     output: int
-    cache_write: int = 0
+    cache_write: int | None = None
+    cache_write_1h: int | None = None
     tiers: tuple[PriceTier, ...] = ()
 
     def cost(self, usage: Usage) -> NanoUsd:
@@ -80,9 +85,12 @@ class UnitPrice:
         for tier in self.tiers:
             if usage.input_tokens > tier.above_input_tokens:
                 rates = tier
+        write, write_1h = _write_rates(rates)
         return _half_even(
-            (usage.input_tokens - usage.cached_tokens) * rates.input
+            usage.plain_tokens * rates.input
             + usage.cached_tokens * rates.cached
+            + usage.cache_write_tokens * write
+            + usage.cache_write_1h_tokens * write_1h
             + usage.output_tokens * rates.output
         )
 
@@ -90,10 +98,18 @@ class UnitPrice:
         """Return the most that a call within these bounds can cost, rounded up."""
         reachable: list[UnitPrice | PriceTier] = [self]
         reachable += [tier for tier in self.tiers if max_input_tokens > tier.above_input_tokens]
-        dearest_input = max(max(rate.input, rate.cached, rate.cache_write) for rate in reachable)
-        dearest_output = max(rate.output for rate in reachable)
+        dearest_input = max(
+            max(rates.input, rates.cached, *_write_rates(rates)) for rates in reachable
+        )
+        dearest_output = max(rates.output for rates in reachable)
         total = max_input_tokens * dearest_input + max_output_tokens * dearest_output
         return NanoUsd(-(-total // TOKENS_PER_UNIT))
+
+
+def _write_rates(rates: UnitPrice | PriceTier) -> tuple[int, int]:
+    """Return the rates of cache writes: for the usual time, and for one hour."""
+    write = rates.input if rates.cache_write is None else rates.cache_write
+    return write, write if rates.cache_write_1h is None else rates.cache_write_1h
 
 
 def _half_even(nano_per_million: int) -> NanoUsd:
@@ -120,11 +136,16 @@ class PriceBook:
         self._overrides = {} if price_file is None else read_price_file(price_file)
         self._clock = clock
         self._day = -1
-        self._prices: dict[str, UnitPrice | UnpricedModelError] = {}
+        self._prices: dict[tuple[str, bool], UnitPrice | UnpricedModelError] = {}
         self._windows: dict[str, int | None] = {}
 
-    def unit_price(self, model: str) -> UnitPrice:
+    def unit_price(self, model: str, *, has_output: bool = True) -> UnitPrice:
         """Return the rates of a model; a name is matched as its own maker would.
+
+        Args:
+            model: Its name.
+            has_output: Whether it is asked for something that has output tokens: embeddings have
+                none, and their models no price for any.
 
         Raises:
             UnpricedModelError: The model is unknown, or its price is not one per text token.
@@ -133,9 +154,9 @@ class PriceBook:
         if day != self._day or len(self._prices) >= MAX_CACHED_MODELS:
             self._day = day
             self._prices.clear()
-        found = self._prices.get(model)
+        found = self._prices.get((model, has_output))
         if found is None:
-            found = self._prices[model] = self._look_up(model)
+            found = self._prices[model, has_output] = self._look_up(model, has_output=has_output)
         if isinstance(found, UnpricedModelError):
             raise UnpricedModelError(found.model, found.reason)
         return found
@@ -151,8 +172,7 @@ class PriceBook:
 
     def listed_models(self) -> list[str]:
         """Return the models that have a price: those of the price file, then OpenAI's."""
-        openai = next(provider for provider in providers if provider.id == "openai")
-        names = dict.fromkeys([*self._overrides, *(model.id for model in openai.models)])
+        names = dict.fromkeys([*self._overrides, *(model.id for model in _openai().models)])
         return [name for name in names if self._has_price(name)]
 
     def _has_price(self, model: str) -> bool:
@@ -162,7 +182,7 @@ class PriceBook:
             return False
         return True
 
-    def _look_up(self, model: str) -> UnitPrice | UnpricedModelError:
+    def _look_up(self, model: str, *, has_output: bool) -> UnitPrice | UnpricedModelError:
         override = self._overrides.get(model)
         if override is not None:
             return _from_file(override)
@@ -171,7 +191,7 @@ class PriceBook:
             return UnpricedModelError(model, "it is not in the price snapshot")
         try:
             _refuse_searches(model, info)
-            return _unit_price(_prices_on(info, self._day))
+            return _unit_price(_prices_on(info, self._day), has_output=has_output)
         except _UnusablePriceError as error:
             return UnpricedModelError(model, str(error))
 
@@ -185,7 +205,12 @@ def _find_model(model: str) -> ModelInfo | None:
     for provider in providers:
         if provider.model_match is not None and provider.model_match.is_match(name):
             return provider.find_model(name, all_providers=providers)
-    return None
+    # The snapshot's pattern of OpenAI's names leaves out some that its list has: embeddings.
+    return _openai().find_model(name, all_providers=providers)
+
+
+def _openai() -> Provider:
+    return next(provider for provider in providers if provider.id == "openai")
 
 
 def _refuse_searches(model: str, info: ModelInfo) -> None:
@@ -204,11 +229,13 @@ def _by_time_of_day(prices: Iterable[ConditionalPrice]) -> bool:
     return any(isinstance(price.constraint, TimeOfDateConstraint) for price in prices)
 
 
-def _unit_price(prices: ModelPrice) -> UnitPrice:
+def _unit_price(prices: ModelPrice, *, has_output: bool) -> UnitPrice:
     by_key: dict[str, Decimal | TieredPrices] = {
         key: value for key, value in vars(prices).items() if value is not None
     }
-    strange = sorted(by_key.keys() - _TOKEN_KEYS - _KEYS_OF_FEATURES - set(_CACHE_WRITE_KEYS))
+    if not has_output:
+        by_key.setdefault("output_mtok", Decimal(0))
+    strange = sorted(by_key.keys() - _TOKEN_KEYS - _KEYS_OF_FEATURES - _CACHE_WRITE_KEYS)
     if strange:
         raise _UnusablePriceError(f"it is also charged by {', '.join(strange)}")
     for needed in ("input_mtok", "output_mtok"):
@@ -223,6 +250,7 @@ def _unit_price(prices: ModelPrice) -> UnitPrice:
         cached=base.cached,
         output=base.output,
         cache_write=base.cache_write,
+        cache_write_1h=base.cache_write_1h,
         tiers=tuple(_tier(by_key, start) for start in starts),
     )
 
@@ -236,7 +264,8 @@ def _tier(by_key: dict[str, Decimal | TieredPrices], start: int) -> PriceTier:
         input=input_rate,
         cached=rates.get("cache_read_mtok", input_rate),
         output=rates["output_mtok"],
-        cache_write=max(rates.get(key, 0) for key in _CACHE_WRITE_KEYS),
+        cache_write=rates.get("cache_write_mtok"),
+        cache_write_1h=rates.get("cache_write_1h_mtok"),
     )
 
 
@@ -251,4 +280,10 @@ def _rate_above(price: Decimal | TieredPrices, start: int) -> int:
 
 
 def _from_file(price: FilePrice) -> UnitPrice:
-    return UnitPrice(input=price.input, cached=price.cached, output=price.output)
+    return UnitPrice(
+        input=price.input,
+        cached=price.cached,
+        output=price.output,
+        cache_write=price.cache_write,
+        cache_write_1h=price.cache_write_1h,
+    )

@@ -4,6 +4,8 @@ import pytest
 
 from metering.errors import PriceFileError
 from metering.pricefile import FilePrice, read_price_file
+from metering.prices import PriceBook
+from metering.usage import Usage
 
 
 def _read(tmp_path: Path, text: str) -> dict[str, FilePrice]:
@@ -21,6 +23,30 @@ def test_rates_are_read_in_nano_dollars_per_million(tmp_path: Path) -> None:
     assert _read(tmp_path, text) == {
         "a": FilePrice(input=135_000_000, cached=50_000_000, output=2_000_000_000)
     }
+
+
+def test_the_cache_has_three_rates(tmp_path: Path) -> None:
+    """Reading it, writing to it, and writing to it for one hour."""
+    text = """
+    models:
+      a:
+        input_usd_per_million: 3
+        cached_usd_per_million: "0.3"
+        cache_write_usd_per_million: "3.75"
+        cache_write_1h_usd_per_million: 6
+        output_usd_per_million: 15
+    """
+    file = FilePrice(
+        input=3_000_000_000,
+        cached=300_000_000,
+        output=15_000_000_000,
+        cache_write=3_750_000_000,
+        cache_write_1h=6_000_000_000,
+    )
+    assert _read(tmp_path, text) == {"a": file}
+    (tmp_path / "prices.yaml").write_text(text)
+    usage = Usage(1000, 100, 40, 150, 50)
+    assert PriceBook(tmp_path / "prices.yaml").unit_price("a").cost(usage) == 3_592_500
 
 
 def test_every_bad_field_is_named_at_once(tmp_path: Path) -> None:

@@ -17,17 +17,18 @@ _TOKENS = st.integers(0, 3_000_000)
 def unit_prices(draw: st.DrawFn) -> UnitPrice:
     """Draw flat and tiered rates, finer than a nano-dollar a token."""
     starts = sorted(draw(st.sets(st.integers(0, 2_000_000), max_size=3)))
-    tiers = tuple(
-        PriceTier(start, draw(_RATES), draw(_RATES), draw(_RATES), draw(_RATES)) for start in starts
-    )
-    return UnitPrice(draw(_RATES), draw(_RATES), draw(_RATES), draw(_RATES), tiers)
+    rates = [_RATES, _RATES, _RATES, st.none() | _RATES, st.none() | _RATES]
+    tiers = tuple(PriceTier(start, *(draw(rate) for rate in rates)) for start in starts)
+    return UnitPrice(*(draw(rate) for rate in rates), tiers)
 
 
 @st.composite
 def usages(draw: st.DrawFn) -> Usage:
-    """Draw a usage whose cached tokens are among its input tokens."""
-    tokens = draw(_TOKENS)
-    return Usage(tokens, draw(st.integers(0, tokens)), draw(_TOKENS))
+    """Draw a usage whose cached and written tokens are among its input tokens."""
+    parts = [draw(_TOKENS) for _ in range(4)]
+    output = draw(_TOKENS)
+    reasoning = draw(st.integers(0, output))
+    return Usage(sum(parts), parts[0], output, parts[1], parts[2], reasoning)
 
 
 def test_gpt_4_is_charged_thirty_and_sixty_dollars_a_million() -> None:
@@ -68,6 +69,49 @@ def test_a_worst_case_assumes_that_the_provider_writes_its_cache() -> None:
 
 
 @pytest.mark.parametrize(
+    ("usage", "nano_usd"),
+    [
+        # 700 x 3,000 + 100 x 300 + 150 x 3,750 + 50 x 6,000 + 40 x 15,000
+        (Usage(1000, 100, 40, 150, 50), 2_100_000 + 30_000 + 562_500 + 300_000 + 600_000),
+        # 3 x 3.75 + 1 x 15 dollars a million: 26,250 nano-dollars and no fraction
+        (Usage(3, 0, 1, 3), 26_250),
+        # 200,001 input tokens, most of them cached, at $6/$0.60/$7.50/$12/$22.50
+        (
+            Usage(200_001, 200_000, 2, 0, 1),
+            200_000 * 600 + 1 * 12_000 + 2 * 22_500,
+        ),
+        (Usage(200_000, 199_000, 2, 0, 1), 999 * 3_000 + 199_000 * 300 + 6_000 + 30_000),
+    ],
+)
+def test_anthropics_cache_has_three_prices_and_two_tiers(usage: Usage, nano_usd: int) -> None:
+    """claude-sonnet-4-5: $3, reads $0.30, writes $3.75 and $6, output $15; more above 200,000."""
+    assert PriceBook().unit_price("claude-sonnet-4-5").cost(usage) == nano_usd
+
+
+def test_openais_newer_models_charge_cache_writes_too() -> None:
+    """gpt-6-sol, $2/$0.20/$2.50/$10: 500 x 2000 + 300 x 200 + 200 x 2500 + 30 x 10000 nano."""
+    book = PriceBook()
+    usage = Usage(1000, 300, 30, 200)
+    assert book.unit_price("gpt-6-sol").cost(usage) == 1_000_000 + 60_000 + 500_000 + 300_000
+    # gpt-5 has no price for writes: they are input at $1.25.
+    assert book.unit_price("gpt-5").cost(usage) == 700 * 1_250 + 300 * 125 + 30 * 10_000
+
+
+def test_reasoning_is_output_and_never_charged_twice() -> None:
+    """o3, $2/$8: 100 x 2000 + 900 x 8000 nano, 800 of those 900 tokens being reasoning."""
+    price = PriceBook().unit_price("o3")
+    assert price.cost(Usage(100, 0, 900, reasoning_tokens=800)) == 7_400_000
+
+
+def test_embeddings_have_a_price_without_output() -> None:
+    """text-embedding-3-small is $0.02 a million; asked for words it has no price."""
+    book = PriceBook()
+    assert book.unit_price("text-embedding-3-small", has_output=False).worst_case(1000, 0) == 20_000
+    with pytest.raises(UnpricedModelError, match="no output_mtok"):
+        book.unit_price("text-embedding-3-small")
+
+
+@pytest.mark.parametrize(
     ("rate", "nano_usd"), [(500_000, 0), (1_500_000, 2), (2_500_000, 2), (2_500_001, 3)]
 )
 def test_settlement_rounds_half_to_even(rate: int, nano_usd: int) -> None:
@@ -94,10 +138,12 @@ def test_rounding_moves_a_sum_by_at_most_half_a_nano_dollar_a_call(
     price: UnitPrice, calls: list[Usage]
 ) -> None:
     """|sum of the costs - exact sum| <= n/2 nano-dollars, in exact millionths."""
-    flat = UnitPrice(price.input, price.cached, price.output)
+    flat = UnitPrice(price.input, price.cached, price.output, 7, 11)
     exact = sum(
-        (u.input_tokens - u.cached_tokens) * flat.input
+        u.plain_tokens * flat.input
         + u.cached_tokens * flat.cached
+        + u.cache_write_tokens * 7
+        + u.cache_write_1h_tokens * 11
         + u.output_tokens * flat.output
         for u in calls
     )
