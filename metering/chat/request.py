@@ -43,7 +43,17 @@ _FREE_MESSAGE_FIELDS: Final = frozenset(
 )
 """Fields, beside those of `ChatMessage`, whose cost is their own text."""
 
+_DETAILS: Final = frozenset({None, "auto", "low", "high"})
+"""How closely an image is looked at, as far as its price is published: see `metering.images`."""
+
 _FREE_PART_FIELDS: Final = frozenset({"cache_control", "prompt_cache_breakpoint"})
+
+
+class ImageUrl(WireModel):
+    """Where an image is, and how closely it is looked at."""
+
+    url: str
+    detail: str | None = None
 
 
 class ContentPart(WireModel):
@@ -52,6 +62,7 @@ class ContentPart(WireModel):
     type: str
     text: str | None = None
     refusal: str | None = None
+    image_url: ImageUrl | None = None
 
     @model_validator(mode="after")
     def _has_its_text(self) -> "ContentPart":
@@ -101,8 +112,16 @@ class ChatMessage(WireModel):
             )
         return self
 
-    def texts(self) -> Iterator[str]:
+    def images(self) -> int:
+        """Count the parts that are images."""
+        parts = self.content if isinstance(self.content, list) else ()
+        return sum(part.type == "image_url" for part in parts)
+
+    def texts(self, *, beside_images: bool = False) -> Iterator[str]:
         """Yield every text of the message that becomes tokens, the role first.
+
+        Args:
+            beside_images: Whether the images are counted elsewhere.
 
         Raises:
             UncountableContentError: A part (image, audio, file) that is not text.
@@ -111,6 +130,8 @@ class ChatMessage(WireModel):
         if isinstance(self.content, str):
             yield self.content
         for part in self.content if isinstance(self.content, list) else ():
+            if beside_images and part.type == "image_url":
+                continue
             if part.type not in {"text", "refusal"}:
                 raise UncountableContentError(
                     f"content part of type {part.type!r}: its tokens are not bounded by its bytes"
@@ -129,9 +150,13 @@ class ChatMessage(WireModel):
         """
         yield from self.unknown_fields(_FREE_MESSAGE_FIELDS)
         for index, part in enumerate(self.content if isinstance(self.content, list) else ()):
-            if part.type in {"text", "refusal"}:
+            if part.type in {"text", "refusal", "image_url"}:
                 for name in part.unknown_fields(_FREE_PART_FIELDS):
                     yield f"content.{index}.{name}"
+            if part.image_url is not None and part.type != "image_url":
+                yield f"content.{index}.image_url"
+            elif part.image_url is not None and part.image_url.detail not in _DETAILS:
+                yield f"content.{index}.image_url.detail"
 
 
 class StreamOptions(WireModel):

@@ -212,16 +212,36 @@ def test_an_answer_may_report_no_usage() -> None:
     [
         {"prompt_tokens_details": {"audio_tokens": 1}},
         {"completion_tokens_details": {"audio_tokens": 1}},
-        {"prompt_tokens_details": {"cache_write_tokens": 1}},
+        {"prompt_tokens_details": {"cached_tokens": 6, "cache_write_tokens": 5}},
+        {"completion_tokens_details": {"reasoning_tokens": 2}},
         {"prompt_tokens_details": {"cached_tokens": 11}},
         {"prompt_tokens": -1},
         {"prompt_tokens": "10"},
     ],
 )
 def test_usage_that_cannot_be_priced_is_an_error(details: dict[str, object]) -> None:
-    """Audio, cache writes and nonsense raise instead of being charged as something else."""
+    """Audio and nonsense raise instead of being charged as something else."""
     with pytest.raises(UsageError):
         read_usage(encode_json({"usage": {**usage_body(Usage(10, 0, 1)), **details}}))
+
+
+def test_openai_counts_its_cache_in_the_prompt_and_its_reasoning_in_the_completion() -> None:
+    """100 prompt tokens are 40 read, 30 written and 30 others; 5 of 7 tokens are reasoning."""
+    body = {
+        "prompt_tokens": 100,
+        "completion_tokens": 7,
+        "total_tokens": 107,
+        "prompt_tokens_details": {"cached_tokens": 40, "cache_write_tokens": 30},
+        "completion_tokens_details": {"reasoning_tokens": 5},
+    }
+    assert read_usage(encode_json({"usage": body})) == Usage(100, 40, 7, 30, 0, 5)
+
+
+def test_reasoning_that_is_counted_beside_the_completion_is_added() -> None:
+    """A total of 100 + 7 + 5, as xAI sends it, tells that the 5 are not among the 7."""
+    details = {"completion_tokens_details": {"reasoning_tokens": 5}}
+    body = {"prompt_tokens": 100, "completion_tokens": 7, "total_tokens": 112, **details}
+    assert read_usage(encode_json({"usage": body})) == Usage(100, 0, 12, reasoning_tokens=5)
 
 
 def test_null_details_mean_nothing_was_cached() -> None:

@@ -17,9 +17,12 @@ _TOKENS = st.integers(0, 3_000_000)
 def unit_prices(draw: st.DrawFn) -> UnitPrice:
     """Draw flat and tiered rates, finer than a nano-dollar a token."""
     starts = sorted(draw(st.sets(st.integers(0, 2_000_000), max_size=3)))
-    rates = [_RATES, _RATES, _RATES, st.none() | _RATES, st.none() | _RATES]
-    tiers = tuple(PriceTier(start, *(draw(rate) for rate in rates)) for start in starts)
-    return UnitPrice(*(draw(rate) for rate in rates), tiers)
+    write = st.none() | _RATES
+    tiers = tuple(
+        PriceTier(start, draw(_RATES), draw(_RATES), draw(_RATES), draw(write), draw(write))
+        for start in starts
+    )
+    return UnitPrice(draw(_RATES), draw(_RATES), draw(_RATES), draw(write), draw(write), tiers)
 
 
 @st.composite
