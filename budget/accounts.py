@@ -6,7 +6,8 @@ holds nothing, even when the store's answer was lost.
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Final
 from uuid import uuid4
@@ -23,22 +24,25 @@ from budget.claims import Claim, execution_of
 from budget.closing import Closer, End, Kept
 from budget.decision_log import DecisionLog
 from budget.decisions import judge
-from budget.errors import RefusedError, StoreError, StoreLostError
+from budget.errors import RefusedError, StoreError, StoreLostError, StoreUnavailableError
 from budget.gate import Gate
+from budget.limits import Rulebook
 from budget.metrics import Metrics
 from budget.reservations import (
     Admission,
     Allowed,
+    Decided,
     Denied,
     InFlight,
     Mismatch,
     Replay,
     Reservation,
-    ScopeTotals,
     Settled,
+    Stale,
     Stopped,
 )
-from budget.scopes import GLOBAL, Limits, Scope, ScopeKind, ScopeLimit, scopes_of
+from budget.scopes import GLOBAL, Limits, scopes_of
+from budget.store.limits import LimitBook
 from budget.store.store import Store
 from metering.identity import UNKNOWN, CallerIdentity
 from metering.money import NanoUsd
@@ -47,6 +51,8 @@ from metering.usage import Usage
 FIRST_RETRY_AFTER_MS: Final = 500
 RETRY_AFTER_BOUNDS_MS: Final = (50, 5_000)
 RETRY_AFTER_WEIGHT: Final = 8
+MOST_RELOADS: Final = 5
+"""How often the rules may change while one call asks."""
 WAIT_MARGIN_S: Final = EXPIRY_GRACE_MS / 1000 + 1.5
 """How much longer than a hold lives its end is waited for: a keeper looks twice a second."""
 
@@ -58,7 +64,7 @@ class Ticket:
     Attributes:
         reservation: What is held for it.
         call: What it is.
-        remaining_nano_usd: What the tightest limited scope has left; None without a limit.
+        remaining_nano_usd: What the tightest limit has left; None without one.
         started_s: When it was admitted, on the monotonic clock.
     """
 
@@ -87,9 +93,10 @@ class Accounts:
     Args:
         store: The budget.
         gate: Whether the store may be asked.
-        limits: What is enforced.
+        limits: What the settings say; the rules in the store come before it.
         hold_ms: How long a hold lives.
         metrics: Where decisions are counted.
+        book: The rules in the store.
 
     Attributes:
         flights: The calls with an idempotency key that are under way.
@@ -99,7 +106,14 @@ class Accounts:
     """
 
     def __init__(
-        self, store: Store, gate: Gate, limits: Limits, hold_ms: int, metrics: Metrics
+        self,
+        store: Store,
+        gate: Gate,
+        limits: Limits,
+        hold_ms: int,
+        metrics: Metrics,
+        *,
+        book: LimitBook,
     ) -> None:
         self.flights = Flights()
         self.renewals = Renewals(store, hold_ms)
@@ -107,6 +121,8 @@ class Accounts:
         self._store = store
         self._gate = gate
         self._limits = limits
+        self._book = book
+        self._rules = Rulebook()
         self._hold_ms = hold_ms
         self._wait_s = hold_ms / 1000 + WAIT_MARGIN_S
         self._metrics = metrics
@@ -127,18 +143,9 @@ class Accounts:
             ClientGoneError: The caller left while it waited; nothing is held.
         """
         identity = caller.identity
-        reservation = Reservation(
-            id=uuid4().hex,
-            amount_nano_usd=call.worst_case_nano_usd,
-            hold_ms=self._hold_ms,
-            instance=identity.instance,
-            limits=tuple(self._limits.of(scope) for scope in scopes_of(caller, call.model)),
-            app="" if identity.app == UNKNOWN else identity.app,
-            claim=claim,
-            execution=execution_of(identity),
-        )
+        reservation = self.reservation(call, caller, claim)
         try:
-            admission = await self._decide(reservation, wait)
+            reservation, admission = await self._decide(reservation, caller, wait)
         except StoreError as error:
             refusal = refusals.store_unavailable()
             self.decisions.refused(identity, refusal, reservation)
@@ -148,25 +155,73 @@ class Accounts:
             self.flights.begin(reservation)
             if call.is_stream:
                 self.renewals.begin(reservation.id)
-            remaining = _remaining(reservation.limits, admission.totals)
-            return Ticket(reservation, call, remaining, time.monotonic())
+            self._count(admission.trips)
+            return Ticket(reservation, call, admission.remaining_nano_usd, time.monotonic())
         if isinstance(admission, Replay):
             self.decisions.replayed(identity, reservation, admission)
             return admission
         raise RefusedError(self._refuse(call, identity, reservation, admission))
 
-    async def _decide(self, reservation: Reservation, wait: Wait) -> Admission:
+    def reservation(
+        self, call: PricedCall, caller: Caller, claim: Claim | None = None
+    ) -> Reservation:
+        """Build what the store is asked for a call, under the rules that this gateway knows."""
+        identity, scopes = caller.identity, scopes_of(caller, call.model)
+        return Reservation(
+            id=uuid4().hex,
+            amount_nano_usd=call.worst_case_nano_usd,
+            hold_ms=self._hold_ms,
+            instance=identity.instance,
+            scopes=scopes,
+            in_force=self._rules.in_force(scopes, caller, self._limits),
+            app="" if identity.app == UNKNOWN else identity.app,
+            tenant=caller.tenant,
+            model=call.model,
+            claim=claim,
+            execution=execution_of(identity),
+        )
+
+    async def simulate(self, call: PricedCall, caller: Caller) -> tuple[Reservation, Decided]:
+        """Return what would become of a call, with the reservation that it would need.
+
+        Leaves no trace, in the store or elsewhere.
+
+        Raises:
+            StoreUnavailableError: The store can't be asked.
+        """
+        self._gate.check()
+        return await self._under_rules(self.reservation(call, caller), caller, self._store.simulate)
+
+    async def _decide(
+        self, reservation: Reservation, caller: Caller, wait: Wait
+    ) -> tuple[Reservation, Decided]:
         """Ask until the same call is no more under way, for longer than a hold lives."""
         ends_s = time.monotonic() + self._wait_s
         for times in count():
             started_s = time.monotonic()
-            admission = await self._ask(reservation)
+            reservation, admission = await self._under_rules(reservation, caller, self._ask)
             self._metrics.decision_seconds.observe(time.monotonic() - started_s)
             left_s = ends_s - time.monotonic()
             if not isinstance(admission, InFlight) or left_s <= 0:
                 break
             await wait(self.flights.wait(admission.reservation_id, left_s, times))
-        return admission
+        return reservation, admission
+
+    async def _under_rules(
+        self,
+        reservation: Reservation,
+        caller: Caller,
+        ask: Callable[[Reservation], Awaitable[Admission]],
+    ) -> tuple[Reservation, Decided]:
+        """Ask; when the rules were edited meanwhile, read them and ask again."""
+        for _ in range(MOST_RELOADS):
+            admission = await ask(reservation)
+            if not isinstance(admission, Stale):
+                return reservation, admission
+            self._rules = await self._book.read()
+            in_force = self._rules.in_force(reservation.scopes, caller, self._limits)
+            reservation = replace(reservation, in_force=in_force)
+        raise StoreUnavailableError(f"the rules changed {MOST_RELOADS} times during one call")
 
     def note_refusal(self, identity: CallerIdentity, refusal: Refusal) -> None:
         """Record a call that is refused before the store is asked."""
@@ -186,7 +241,7 @@ class Accounts:
         kept = None if claim is None or answer is None else Kept(claim, answer)
         end = End.charged(reservation.id, cost, is_estimated=usage is None, kept=kept)
         settled = await self._close(reservation, end)
-        remaining = None if settled is None else _remaining(reservation.limits, settled.totals)
+        remaining = None if settled is None else settled.remaining_nano_usd
         return Receipt(cost if end.cost is None else end.cost, remaining)
 
     async def release(self, ticket: Ticket) -> None:
@@ -227,12 +282,8 @@ class Accounts:
             case Denied():
                 return self._deny(call, identity, reservation, admission)
             case Stopped():
-                if admission.is_new_zombie:
-                    self._metrics.tripped("zombie")
-                    self.zombie_found.set()
-                refusal = refusals.stopped(admission, identity.instance)
-                if not admission.is_global:
-                    scope = Scope(ScopeKind.INSTANCE, identity.instance)
+                self._count(admission.trips)
+                refusal, scope = refusals.stopped(admission), admission.scope
             case InFlight():
                 refusal = refusals.idempotency_in_flight(self._wait_s)
             case Mismatch():
@@ -250,6 +301,7 @@ class Accounts:
             call.max_input_tokens,
             call.choices,
         )
+        self._count(denied.trips)
         least, most = RETRY_AFTER_BOUNDS_MS
         refusal = refusals.over_limit(
             verdict, reservation.amount_nano_usd, max(least, min(most, self._usual_call_ms))
@@ -257,17 +309,14 @@ class Accounts:
         self.decisions.refused(identity, refusal, reservation, verdict.barrier.limit.scope)
         return refusal
 
+    def _count(self, trips: tuple[str, ...]) -> None:
+        """Count what a call tripped."""
+        for kind in trips:
+            self._metrics.tripped(kind)
+        if "zombie" in trips:
+            self.zombie_found.set()
+
     def _learn_duration(self, ticket: Ticket) -> None:
         """Keep a moving average of how long money is held: what a 429 tells its caller to wait."""
         held_ms = int((time.monotonic() - ticket.started_s) * 1000)
         self._usual_call_ms += (held_ms - self._usual_call_ms) // RETRY_AFTER_WEIGHT
-
-
-def _remaining(limits: tuple[ScopeLimit, ...], totals: tuple[ScopeTotals, ...]) -> int | None:
-    """Return what the tightest limited scope has left; below zero after an overshoot."""
-    left = [
-        limit.limit_nano_usd - total.spent - total.reserved
-        for limit, total in zip(limits, totals, strict=True)
-        if limit.limit_nano_usd is not None
-    ]
-    return min(left) if left else None

@@ -25,6 +25,7 @@ from budget.reservations import Rules
 from budget.scopes import Limits
 from budget.settings import Settings
 from budget.sources import SourceStopper
+from budget.store.limits import LimitBook
 from budget.store.link import RedisLink
 from budget.store.reading import Reading
 from budget.store.stops import StopQueue
@@ -66,7 +67,8 @@ class App:
         gate = Gate(metrics)
         self._link = RedisLink(settings.redis_url)
         store = Store(self._link, accept_loss=settings.allow_unsafe_store, rules=_rules(settings))
-        accounts = Accounts(store, gate, limits, settings.hold_ms, metrics)
+        book = LimitBook(self._link)
+        accounts = Accounts(store, gate, limits, settings.hold_ms, metrics, book=book)
         self._closer = accounts.closer
         self._upstream = Upstream(settings.upstream_url, settings.upstream_timeout_s)
         self._gateway = Gateway(

@@ -18,6 +18,7 @@ class Code(StrEnum):
     UNPRICED_MODEL = "unpriced_model"
     STORE_UNAVAILABLE = "budget_store_unavailable"
     BUDGET_KILLED = "budget_killed"
+    BUDGET_VELOCITY_TRIPPED = "budget_velocity_tripped"
     WORKFLOW_NOT_LIVE = "workflow_not_live"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
     IDEMPOTENCY_IN_FLIGHT = "idempotency_in_flight"

@@ -1,12 +1,14 @@
 """What the store is asked and what it answers, as values: no I/O."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from budget.answers import StoredAnswer
 from budget.claims import Claim, Execution
-from budget.scopes import ScopeLimit
+from budget.limits import InForce
+from budget.scopes import Scope, ScopeKind, ScopeLimit
+from metering.identity import UNKNOWN
 from metering.money import NanoUsd
 
 ZERO: Final = NanoUsd(0)
@@ -38,9 +40,12 @@ class Reservation:
         id: Chosen by the gateway; used once.
         amount_nano_usd: The worst case.
         hold_ms: After so long without an end, the hold expires.
-        instance: The caller's instance, for the ledger.
-        limits: The call's scopes, each with its limit.
+        instance: The caller's instance.
+        scopes: Where the call is counted, the global scope first.
+        in_force: Which limits and velocities of these scopes hold.
         app: The caller's application; empty when it is not known.
+        tenant: Whose API key the call came with.
+        model: What it asks for.
         claim: Its idempotency key, when a repeated one is answered from the store.
         execution: The execution it belongs to, when that is known.
     """
@@ -49,8 +54,11 @@ class Reservation:
     amount_nano_usd: NanoUsd
     hold_ms: int
     instance: str
-    limits: tuple[ScopeLimit, ...]
+    scopes: tuple[Scope, ...]
+    in_force: InForce = field(default_factory=InForce)
     app: str = ""
+    tenant: str = UNKNOWN
+    model: str = UNKNOWN
     claim: Claim | None = None
     execution: Execution | None = None
 
@@ -87,24 +95,47 @@ class ScopeBarrier:
         totals: What it had spent and held.
         closed_nano_usd: An amount refused for good under this limit; calls at least as large stay
             refused though a late settlement gave money back. None when there is none.
+        resets_at_unix_ms: When the call would fit, as far as this limit goes: the next bucket of a
+            calendar window; of a rolling one the earliest moment at which enough has left. None
+            for a lifetime, for a call above the whole limit, and where the limit is not in the way.
     """
 
     limit: ScopeLimit
     totals: ScopeTotals
     closed_nano_usd: NanoUsd | None
+    resets_at_unix_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A ledger entry that was written.
+
+    Attributes:
+        seq: Its number.
+        at_unix_ms: Its time, by the store's clock.
+    """
+
+    seq: int
+    at_unix_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """The amount is held in every scope.
+    """The amount is held in every scope; or would be, in a simulation.
 
     Attributes:
-        seq: The ledger entry.
-        totals: The scopes, after it, in the order asked.
+        seq: The ledger entry; 0 in a simulation.
+        at_unix_ms: Its time, by the store's clock.
+        remaining_nano_usd: What the tightest limit has left, after it; None without a limit.
+        trips: Kinds of the trips that the call caused, such as `threshold`.
+        dispatched: The entry of its dispatch, where that came with it.
     """
 
     seq: int
-    totals: tuple[ScopeTotals, ...]
+    at_unix_ms: int
+    remaining_nano_usd: int | None = None
+    trips: tuple[str, ...] = ()
+    dispatched: Recorded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,35 +143,42 @@ class Denied:
     """The amount is held in no scope.
 
     Attributes:
-        obstacle: What is in the way in the scope that decided.
-        decisive: That scope's place in `barriers`.
-        barriers: Every scope of the call, in the order asked.
+        obstacle: What is in the way of the limit that decided.
+        decisive: That limit's place in `barriers`.
+        barriers: Every limit of the call, in the order asked.
+        trips: As in `Allowed`.
     """
 
     obstacle: Obstacle
     decisive: int
     barriers: tuple[ScopeBarrier, ...]
+    trips: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Somebody decided that no call passes: all, or those of the instance.
+    """No call of a scope passes until it is resumed.
 
     Attributes:
-        state: `killed` or `zombie`.
-        is_global: Whether all calls are meant.
+        scope: Which one; the global one for all calls.
+        state: `killed`, `zombie` or `velocity`.
         since_unix_ms: Since when.
         reason: Why.
         actor: Who decided.
-        is_new_zombie: Whether it is this call that made its instance a zombie.
+        trips: As in `Allowed`: `zombie` or `velocity` when this very call caused it.
     """
 
+    scope: Scope
     state: str
-    is_global: bool
     since_unix_ms: int
     reason: str
     actor: str
-    is_new_zombie: bool
+    trips: tuple[str, ...] = ()
+
+    @property
+    def is_global(self) -> bool:
+        """Whether all calls are meant."""
+        return self.scope.kind is ScopeKind.GLOBAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +206,15 @@ class Mismatch:
     """The idempotency key belongs to another request."""
 
 
-Admission = Allowed | Denied | Stopped | Replay | InFlight | Mismatch
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Nothing was decided: the rules are of another version than the reservation's."""
+
+    version: int
+
+
+Decided = Allowed | Denied | Stopped | Replay | InFlight | Mismatch
+Admission = Decided | Stale
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,20 +222,34 @@ class Settled:
     """The cost is spent in every scope.
 
     Attributes:
+        seq: The ledger entry.
+        at_unix_ms: Its time, by the store's clock.
         overshoot_nano_usd: How far the cost was above the reservation.
-        totals: The scopes, after it, in the order asked.
+        remaining_nano_usd: What the tightest limit that was in force at the admission has left,
+            after it; None without one.
     """
 
+    seq: int
+    at_unix_ms: int
     overshoot_nano_usd: NanoUsd
-    totals: tuple[ScopeTotals, ...]
+    remaining_nano_usd: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """A hold that nobody closed in time."""
+    """A hold that nobody closed in time.
+
+    Attributes:
+        reservation_id: Which one.
+        state: What became of it.
+        seq: The ledger entry.
+        at_unix_ms: Its time, by the store's clock.
+    """
 
     reservation_id: str
     state: HoldState
+    seq: int
+    at_unix_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +280,8 @@ class LedgerEntry:
         overshoot: How far that was above the reservation.
         estimated: Whether that is an upper bound.
         state: What an expiry made of the hold; None elsewhere.
+        expires_unix_ms, app, model, tenant, scopes: Of a reservation, and of no other entry: when
+            its hold expires, whose it is, and the keys of the scopes that hold it.
     """
 
     seq: int
@@ -234,6 +296,11 @@ class LedgerEntry:
     overshoot: NanoUsd = ZERO
     estimated: bool = False
     state: HoldState | None = None
+    expires_unix_ms: int | None = None
+    app: str = ""
+    model: str = ""
+    tenant: str = ""
+    scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def _budget_object(verdict: Verdict, requested: NanoUsd, *, is_retryable: bool) 
         "spent_usd": format_usd(totals.spent),
         "reserved_usd": format_usd(totals.reserved),
         "requested_usd": format_usd(requested),
-        "resets_at": None,
+        "resets_at": verdict.barrier.resets_at_unix_ms,
         "retryable": is_retryable,
     }
     if verdict.affordable_output_tokens is not None:
@@ -117,15 +117,25 @@ def _budget_object(verdict: Verdict, requested: NanoUsd, *, is_retryable: bool) 
     return budget
 
 
-def stopped(stop: Stopped, instance: str) -> Refusal:
-    """Refuse a call of somebody who was stopped: by an operator, or as a zombie."""
-    is_killed = stop.state == "killed"
-    who = "All calls are" if stop.is_global else f"The calls of instance {instance!r} are"
-    how = f"stopped by {stop.actor}" if is_killed else "stopped, for it is not live"
+_CODE_OF_STOP: Final = {
+    "killed": Code.BUDGET_KILLED,
+    "zombie": Code.WORKFLOW_NOT_LIVE,
+    "velocity": Code.BUDGET_VELOCITY_TRIPPED,
+}
+
+
+def stopped(stop: Stopped) -> Refusal:
+    """Refuse a call of a scope that was stopped: by somebody, as a zombie, or by its velocity."""
+    who = "All calls are" if stop.is_global else f"The calls of {_scope_name(stop.scope)} are"
+    how = {
+        "killed": f"stopped by {stop.actor}",
+        "zombie": "stopped, for it is not live",
+        "velocity": "stopped, for they spend too fast",
+    }[stop.state]
     return Refusal(
         402,
         "billing_error",
-        Code.BUDGET_KILLED if is_killed else Code.WORKFLOW_NOT_LIVE,
+        _CODE_OF_STOP[stop.state],
         f"{who} {how}: {stop.reason}. Do not retry; POST /resume lets them pass again.",
         (NEVER_RETRY,),
     )

@@ -8,9 +8,10 @@ from urllib.parse import quote, unquote
 from budget.scopes import KEY_PREFIX
 from budget.store.link import RedisLink
 
-LIBRARY: Final = "budget_v2"
+LIBRARY: Final = "budget_v3"
 FILES: Final = (
-    *("base", "scopes", "claims", "stops", "instances", "holds", "admission", "endings"),
+    *("base", "calendar", "rolling", "scopes", "barriers", "thresholds", "velocity"),
+    *("claims", "stops", "instances", "switches", "holds", "endings", "admission", "limits"),
     "register",
 )
 """In the order in which they build on each other."""
@@ -20,6 +21,7 @@ HOLDS: Final = f"{KEY_PREFIX}holds"
 LEDGER: Final = f"{KEY_PREFIX}ledger"
 TRIPS: Final = f"{KEY_PREFIX}trips"
 STOPS: Final = f"{KEY_PREFIX}stops"
+LIMITS: Final = f"{KEY_PREFIX}limits"
 STRANGERS: Final = f"{KEY_PREFIX}strangers"
 ANSWERS: Final = f"{KEY_PREFIX}answers"
 HOLD_PREFIX: Final = f"{KEY_PREFIX}hold:"

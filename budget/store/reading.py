@@ -152,4 +152,9 @@ def _entry(entry_id: str, row: Sequence[str] | dict[str, str]) -> LedgerEntry:
         overshoot=NanoUsd(int(fields.get("overshoot", "0"))),
         estimated=fields.get("estimated") == "1",
         state=HoldState(fields["as"]) if "as" in fields else None,
+        expires_unix_ms=int(fields["expires"]) if "expires" in fields else None,
+        app=fields.get("app", ""),
+        model=fields.get("model", ""),
+        tenant=fields.get("tenant", ""),
+        scopes=tuple(fields.get("scopes", "").split()),
     )

@@ -34,7 +34,7 @@ def reserve_keys(reservation: Reservation) -> tuple[str, ...]:
         STRANGERS,
         ACTIVITY_PREFIX + ("" if execution is None else execution.activity),
         CLAIM_PREFIX + ("" if claim is None else claim.key),
-        *(key for x in reservation.limits for key in (x.scope.key, x.scope.index_key)),
+        *(scope.key for scope in reservation.scopes),
     )
 
 
@@ -42,17 +42,25 @@ def reserve_arguments(
     reservation: Reservation, rules: Rules, epoch: str, seq: int
 ) -> tuple[str | int, ...]:
     """Return the arguments of a reservation."""
-    claim, execution = reservation.claim, reservation.execution
-    limits = (limit.limit_nano_usd for limit in reservation.limits)
+    claim, execution, in_force = reservation.claim, reservation.execution, reservation.in_force
+    places = {scope: place for place, scope in enumerate(reservation.scopes, start=1)}
+    limits = [
+        (places[limit.scope], limit.window, str(limit.limit_nano_usd)) for limit in in_force.limits
+    ]
+    velocities = [
+        (places[each.scope], each.over, str(each.most_nano_usd)) for each in in_force.velocities
+    ]
     return (
         *(reservation.id, str(reservation.amount_nano_usd), reservation.hold_ms, epoch, seq),
-        *(reservation.instance, reservation.app),
+        *(in_force.version, reservation.instance, reservation.app),
+        *(reservation.tenant, reservation.model),
         "" if claim is None else claim.body,
         "" if execution is None else execution.ordinal,
         _zombie_at(rules),
         int(rules.stops_zombies),
         "" if execution is None else execution.label,
-        *("" if limit is None else str(limit) for limit in limits),
+        len(limits),
+        *(argument for row in (*limits, *velocities) for argument in row),
     )
 
 

@@ -6,6 +6,7 @@ call raises `StoreUnavailableError`.
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
@@ -16,7 +17,7 @@ from budget.reservations import (
     Admission,
     Allowed,
     Expired,
-    HoldState,
+    Recorded,
     Reservation,
     Rules,
     Settled,
@@ -24,7 +25,12 @@ from budget.reservations import (
 from budget.store import library
 from budget.store.library import ANSWERS, HOLD_PREFIX, HOLDS, LEDGER, META
 from budget.store.link import RedisLink
-from budget.store.replies import read_admission, read_totals
+from budget.store.replies import (
+    read_admission,
+    read_expired,
+    read_recorded,
+    read_settled,
+)
 from budget.store.requests import hold_keys, reserve_arguments, reserve_keys
 from metering.money import NanoUsd
 
@@ -84,22 +90,29 @@ class Store:
 
     async def reserve(self, reservation: Reservation) -> Admission:
         """Hold the amount in every scope or in none."""
-        return self._admission(reservation, await self._send_reserve(reservation))
+        return self._admission(reservation, await self._ask("reserve", reservation))
+
+    async def simulate(self, reservation: Reservation) -> Admission:
+        """Return what `reserve` would, and leave no trace."""
+        return self._admission(reservation, await self._ask("simulate", reservation))
 
     async def reserve_and_dispatch(self, reservation: Reservation) -> Admission:
         """Reserve, and mark the hold as dispatched, in one round trip."""
-        reserving = self._send_reserve(reservation)
+        reserving = self._ask("reserve", reservation)
         dispatching = self._call("dispatch", hold_keys(reservation.id), reservation.id)
         admission = self._admission(reservation, await reserving)
-        is_dispatched = self._has_dispatched(await dispatching)
-        if isinstance(admission, Allowed) and not is_dispatched:
+        dispatched = self._recorded(await dispatching)
+        if not isinstance(admission, Allowed):
+            return admission
+        if dispatched is None:
             raise StoreUnavailableError("the hold was gone before its dispatch")
-        return admission
+        return replace(admission, dispatched=dispatched)
 
-    async def dispatch(self, reservation_id: str) -> bool:
-        """Mark a reservation as about to be written upstream; False when it may not be."""
-        reply = await self._call("dispatch", hold_keys(reservation_id), reservation_id)
-        return self._has_dispatched(reply)
+    async def dispatch(self, reservation_id: str) -> Recorded | None:
+        """Mark a reservation as about to be written upstream; None when it may not be."""
+        return self._recorded(
+            await self._call("dispatch", hold_keys(reservation_id), reservation_id)
+        )
 
     async def extend(self, reservation_id: str, hold_ms: int) -> bool:
         """Let a hold live at least so long from now; False when it is closed."""
@@ -121,10 +134,10 @@ class Store:
             str(cost_nano_usd),
             "1" if is_estimated else "0",
         )
-        if reply[0] != "OK":
-            return None
-        self._learn(reply[1])
-        return Settled(NanoUsd(int(reply[2])), read_totals(reply[3:]))
+        settled = read_settled(reply)
+        if settled is not None:
+            self._learn(settled.seq)
+        return settled
 
     async def keep_and_settle(
         self,
@@ -159,13 +172,14 @@ class Store:
             "evict_answers", (META, ANSWERS), shelf.most, shelf.most_bytes, shelf.most_age_ms
         )
 
-    async def release(self, reservation_id: str) -> bool:
-        """Give back a hold whose call cost nothing; False when it was closed or never made.
+    async def release(self, reservation_id: str) -> Recorded | None:
+        """Give back a hold whose call cost nothing; None when it was closed or never made.
 
         Afterwards that id can't be reserved, even by a command that is still on its way.
         """
-        reply = await self._call("release", hold_keys(reservation_id), reservation_id)
-        return bool(reply[0] == "OK")
+        return self._recorded(
+            await self._call("release", hold_keys(reservation_id), reservation_id)
+        )
 
     async def expire(self, most: int = 500, *, grace_ms: int = 0) -> tuple[Expired, ...]:
         """Close holds that are past their time: dispatched ones count as spent.
@@ -180,17 +194,16 @@ class Store:
         known = self._seq
         reply = await self._call("expire", (META, HOLDS, LEDGER), most, HOLD_PREFIX, grace_ms)
         self._compare(reply[0], reply[1], known)
-        self._learn(reply[1])
-        pairs = zip(reply[2::2], reply[3::2], strict=True)
-        return tuple(Expired(reservation_id, HoldState(state)) for reservation_id, state in pairs)
+        self._learn(int(reply[1]))
+        return read_expired(reply[2:])
 
     def _call(self, function: str, keys: Sequence[str], *arguments: str | int) -> Any:
         return library.call(self._link, function, keys, *arguments)
 
-    def _send_reserve(self, reservation: Reservation) -> Any:
+    def _ask(self, function: str, reservation: Reservation) -> Any:
         self._refuse_after_loss()
         return self._call(
-            "reserve",
+            function,
             reserve_keys(reservation),
             *reserve_arguments(reservation, self._rules, self._epoch, self._seq),
         )
@@ -200,17 +213,17 @@ class Store:
             raise self._lost(reply[1], reply[2])
         admission = read_admission(reservation, reply)
         if isinstance(admission, Allowed):
-            self._learn(reply[1])
+            self._learn(admission.seq)
         return admission
 
-    def _has_dispatched(self, reply: list[Any]) -> bool:
-        if reply[0] != "OK":
-            return False
-        self._learn(reply[1])
-        return True
+    def _recorded(self, reply: list[Any]) -> Recorded | None:
+        recorded = read_recorded(reply)
+        if recorded is not None:
+            self._learn(recorded.seq)
+        return recorded
 
-    def _learn(self, seq: str) -> None:
-        self._seq = max(self._seq, int(seq))
+    def _learn(self, seq: int) -> None:
+        self._seq = max(self._seq, seq)
 
     def _is_lost(self, epoch: str, seq: str, known: int) -> bool:
         return bool(self._epoch) and (epoch != self._epoch or int(seq) < known)

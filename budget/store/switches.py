@@ -1,8 +1,8 @@
-"""Kill and resume, of all calls or one instance: in force with the next call on every gateway."""
+"""Kill and resume, of all calls or one scope: in force with the next call on every gateway."""
 
 from dataclasses import dataclass
 
-from budget.scopes import ScopeKind
+from budget.scopes import Scope, ScopeKind
 from budget.store import library
 from budget.store.library import META, STOPS, TRIPS, instance_key, stop_key
 from budget.store.link import RedisLink
@@ -13,8 +13,8 @@ class Order:
     """What somebody decided.
 
     Attributes:
-        scope: All calls, or those of one instance.
-        id: The instance; empty for all calls.
+        scope: All calls, or those of one scope of a kind.
+        id: Which one; empty for all calls.
         reason: Why.
         actor: Who.
     """
@@ -44,6 +44,7 @@ class Switches:
         return await self._send("resume", order)
 
     async def _send(self, function: str, order: Order, *more: str | int) -> bool:
-        keys = (META, TRIPS, instance_key(order.id), stop_key(order.id), STOPS)
+        scope = Scope(order.scope, order.id)
+        keys = (META, TRIPS, instance_key(order.id), stop_key(order.id), STOPS, scope.key)
         arguments = (order.scope, order.id, order.reason, order.actor, *more)
         return bool(await library.call(self._link, function, keys, *arguments))

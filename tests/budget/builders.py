@@ -2,12 +2,16 @@
 
 from secrets import token_hex
 
+from budget.caller import Caller
+from budget.limits import InForce, ScopeVelocity
 from budget.reservations import Reservation
-from budget.scopes import GLOBAL, Scope, ScopeKind, ScopeLimit
+from budget.scopes import GLOBAL, Scope, ScopeKind, ScopeLimit, scopes_of
+from metering.identity import CallerIdentity
 from metering.money import NanoUsd
 
 HOUR_MS = 3_600_000
 LIMIT = 1_000
+MODEL = "gpt-4"
 
 
 def reservation(  # each has a name and a unit
@@ -18,18 +22,27 @@ def reservation(  # each has a name and a unit
     limit: int | None = LIMIT,
     instance_limit: int | None = None,
     hold_ms: int = HOUR_MS,
+    limits: tuple[ScopeLimit, ...] = (),
+    velocities: tuple[ScopeVelocity, ...] = (),
+    version: int = 0,
+    **identity: str,
 ) -> Reservation:
-    """Build a reservation in the two scopes of a call."""
+    """Build a reservation in the scopes of a call; more limits follow the two lifetime ones."""
+    caller = Caller(CallerIdentity(instance=instance, **identity))
+    lifetime = ((GLOBAL, limit), (Scope(ScopeKind.INSTANCE, instance), instance_limit))
     return Reservation(
         reservation_id or token_hex(8),
         NanoUsd(amount),
         hold_ms,
         instance,
-        (
-            ScopeLimit(GLOBAL, None if limit is None else NanoUsd(limit)),
-            ScopeLimit(
-                Scope(ScopeKind.INSTANCE, instance),
-                None if instance_limit is None else NanoUsd(instance_limit),
+        scopes_of(caller, MODEL),
+        InForce(
+            version,
+            (
+                *(ScopeLimit(scope, NanoUsd(most)) for scope, most in lifetime if most is not None),
+                *limits,
             ),
+            velocities,
         ),
+        model=MODEL,
     )

@@ -1,5 +1,6 @@
 """Laws of which answers are stored, and of how many."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,7 @@ PAIRS = [(b"content-type", b"application/json"), (b"x-name", b"\xe4")]
 
 def keyed(key: str, *, hold_ms: int = HOUR_MS) -> Reservation:
     """Build a reservation with an idempotency key."""
-    plain = reservation(1, limit=None, hold_ms=hold_ms)
-    return Reservation(
-        plain.id, plain.amount_nano_usd, hold_ms, "i-1", plain.limits, claim=Claim(key, "b")
-    )
+    return replace(reservation(1, limit=None, hold_ms=hold_ms), claim=Claim(key, "b"))
 
 
 def answer(body: str = "ok") -> StoredAnswer:

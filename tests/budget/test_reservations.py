@@ -113,7 +113,7 @@ class Budget(RuleBasedStateMachine):
     @rule(call=open_calls)
     def dispatch(self, call: Call) -> None:
         """Only a reserved hold is dispatched."""
-        is_marked = self.runner.run(self.store.dispatch(call.reservation.id))
+        is_marked = None is not self.runner.run(self.store.dispatch(call.reservation.id))
         assert is_marked == (call.state is HoldState.RESERVED)
         if is_marked:
             call.state = HoldState.DISPATCHED
@@ -134,7 +134,7 @@ class Budget(RuleBasedStateMachine):
     @rule(target=closed_calls, call=consumes(open_calls))
     def release(self, call: Call) -> Call:
         """A release gives back whatever the hold or its expiry took."""
-        is_released = self.runner.run(self.store.release(call.reservation.id))
+        is_released = None is not self.runner.run(self.store.release(call.reservation.id))
         assert is_released == (call.state is not HoldState.EXPIRED_RELEASED)
         if is_released:
             call.state, call.spent = HoldState.RELEASED, 0

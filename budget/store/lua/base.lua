@@ -1,14 +1,20 @@
-#!lua name=budget_v2
+#!lua name=budget_v3
 -- The budget's only writer: every decision is one function, and all that can fail comes before its
 -- first write. Time is the server's own.
 --
 -- The files of this folder are joined in the order of library.py: what a file uses is above it.
 -- All keys are in one hash slot.
+--
+-- meta: epoch, seq and at of the last ledger entry, created_unix_ms, trips, limits_version, the kill
+--       of all calls (killed, kill_reason, kill_actor), answer_bytes
 
+local KEY_PREFIX = '{budget}:'
 local MAX_AMOUNT = 9000000000000000
 local LEDGER_ENTRIES = 1000000
 local TRIP_ENTRIES = 10000
 local KEEP_COUNTS_MS = 7 * 86400000
+local MOST_STEP_BACK_MS = 60000
+local TEST_CLOCK = 'test_only_clock_offset_ms'
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -31,29 +37,54 @@ local function negative(amount_text)
   return amount_text == '0' and '0' or '-' .. amount_text
 end
 
+-- Whole nano-dollars as dollars, for people.
+local function usd(amount)
+  return string.format('$%.0f.%09.0f', math.floor(amount / 1e9), amount % 1e9)
+end
+
 local function refuse_argument(what)
   return redis.error_reply('ERR budget: ' .. what)
 end
 
+-- The store as one call of a function finds it. A clock that was set back a little stands still
+-- instead: the ledger's times never run backwards then, and no window begins twice. The functions'
+-- own tests move the clock; a gateway refuses to open a store whose clock was moved.
+local function begin(meta, holds, ledger, trips)
+  local row = redis.call('HMGET', meta, 'epoch', 'seq', 'at', 'limits_version', 'killed',
+    'kill_reason', 'kill_actor', TEST_CLOCK)
+  local now, at = now_ms() + tonumber(row[8] or '0'), tonumber(row[3] or '0')
+  if now < at and at - now <= MOST_STEP_BACK_MS then
+    now = at
+  end
+  return {
+    meta = meta, holds = holds, ledger = ledger, trips = trips, now = now, now_text = text(now),
+    epoch = row[1] or '', seq = tonumber(row[2] or '0'), limits_version = row[4] or '0',
+    killed = row[5], kill_reason = row[6], kill_actor = row[7], told = {},
+  }
+end
+
 -- Appends to the ledger. The entry's id is the meta counter: gapless, so a reader sees what it lost.
-local function record(keys, event, id, hold, delta, more)
-  local seq = tonumber(redis.call('HGET', keys[1], 'seq')) + 1
+-- Returns it as text.
+local function record(here, event, id, hold, delta, more)
+  here.seq = here.seq + 1
+  local seq = text(here.seq)
   local entry = {
-    'event', event, 'id', id, 'instance', hold.instance, 'at', text(delta.now),
+    'event', event, 'id', id, 'instance', hold.instance, 'at', here.now_text,
     'amount', hold.amount, 'reserved', delta.reserved, 'spent', delta.spent,
   }
   for _, value in ipairs(more or {}) do
     entry[#entry + 1] = value
   end
-  redis.call('XADD', keys[3], 'MAXLEN', '~', LEDGER_ENTRIES, text(seq) .. '-0', unpack(entry))
-  redis.call('HSET', keys[1], 'seq', text(seq))
+  redis.call('XADD', here.ledger, 'MAXLEN', '~', LEDGER_ENTRIES, seq .. '-0', unpack(entry))
+  redis.call('HSET', here.meta, 'seq', seq, 'at', here.now_text)
   return seq
 end
 
 -- Appends to the trips, numbered without gaps too.
-local function record_trip(meta, trips, trip)
-  local seq = redis.call('HINCRBY', meta, 'trips', 1)
-  redis.call('XADD', trips, 'MAXLEN', '~', TRIP_ENTRIES, text(seq) .. '-0',
-    'at', text(trip.now), 'kind', trip.kind, 'scope', trip.scope, 'id', trip.id,
+local function record_trip(here, trip)
+  local seq = redis.call('HINCRBY', here.meta, 'trips', 1)
+  redis.call('XADD', here.trips, 'MAXLEN', '~', TRIP_ENTRIES, text(seq) .. '-0',
+    'at', here.now_text, 'kind', trip.kind, 'scope', trip.scope, 'id', trip.id,
     'reason', trip.reason, 'actor', trip.actor, 'detail', trip.detail or '')
+  here.told[#here.told + 1] = trip.kind
 end

@@ -1,21 +1,28 @@
 -- Reservations: reading them, and their end.
 --
 -- KEYS of what concerns one: meta, holds by expiry, ledger, the hold.
--- hold: state, amount, instance, scopes (keys, one a line); with an idempotency key: claim; where
---       executions are counted: activity, ordinal; once it is past its time: late
+-- hold: state, amount, instance, scopes (keys, one a line), at (when it was reserved), limits
+--       (scope's place, window, limit, one a line); with an idempotency key: claim; where
+--       executions are counted: activity, ordinal; once it is past its time: late; and when it
+--       expired as spent: charged, when that was
 
 local KEEP_CLOSED_MS = 60000
 local KEEP_EXPIRED_MS = 86400000
 
+local function begin_hold(keys)
+  return begin(keys[1], keys[2], keys[3])
+end
+
 local function read_hold(key)
   local row = redis.call('HMGET', key, 'state', 'amount', 'instance', 'scopes', 'claim', 'activity',
-    'ordinal')
+    'ordinal', 'at', 'limits', 'charged')
   if not row[1] then
     return nil
   end
   local hold = {
-    state = row[1], amount = row[2], instance = row[3], scopes = {}, claim = row[5],
-    activity = row[6], ordinal = row[7],
+    key = key, state = row[1], amount = row[2], instance = row[3], scopes = {}, claim = row[5],
+    activity = row[6], ordinal = row[7], at = tonumber(row[8] or ''), limits = row[9] or '',
+    charged_at = tonumber(row[10] or ''),
   }
   for scope in string.gmatch(row[4], '[^\n]+') do
     hold.scopes[#hold.scopes + 1] = scope
@@ -25,29 +32,29 @@ end
 
 -- Leaves RESERVED or DISPATCHED, or corrects what an expiry assumed. Without an answer that was
 -- kept its idempotency key is free again.
-local function close(keys, id, hold, state, delta, keep_ms)
+local function close(here, id, hold, state, delta, keep_ms)
+  delta.committed = text(tonumber(delta.reserved) + tonumber(delta.spent))
   for _, scope in ipairs(hold.scopes) do
-    redis.call('HINCRBY', scope, 'reserved', delta.reserved)
-    redis.call('HINCRBY', scope, 'spent', delta.spent)
-    redis.call('HINCRBY', scope, 'calls', delta.calls)
+    move(here, scope, hold.at, delta)
   end
-  redis.call('HSET', keys[4], 'state', state)
-  redis.call('PEXPIRE', keys[4], keep_ms)
-  redis.call('ZREM', keys[2], id)
+  redis.call('HSET', hold.key, 'state', state)
+  redis.call('PEXPIRE', hold.key, keep_ms)
+  redis.call('ZREM', here.holds, id)
   free_claim(hold, id)
-end
-
-local function append_totals(reply, scopes)
-  for _, scope in ipairs(scopes) do
-    local row = redis.call('HMGET', scope, 'spent', 'reserved')
-    reply[#reply + 1] = row[1] or '0'
-    reply[#reply + 1] = row[2] or '0'
-  end
-  return reply
 end
 
 local function is_open(hold)
   return hold.state == 'RESERVED' or hold.state == 'DISPATCHED'
+end
+
+-- What the tightest limit that was in force has left, '' without one.
+local function remaining_of(here, hold)
+  local barriers = {}
+  for place, window, limit in string.gmatch(hold.limits, '(%d+) (%S+) (%d+)') do
+    local scope = read_scope(hold.scopes[tonumber(place)])
+    barriers[#barriers + 1] = read_barrier(here, scope, window, limit, 0)
+  end
+  return remaining(barriers, 0)
 end
 
 -- ARGV: an epoch to use when the store has none. Returns {epoch, seq}.

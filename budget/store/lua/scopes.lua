@@ -1,72 +1,123 @@
--- Counters of money: what may still be spent in a scope, and refusals.
+-- Counters of money. One hash a scope has them for its lifetime and its calendar windows.
 --
--- scope: spent, reserved, calls, refusals, cut_off_unix_ms, closed_amount, closed_limit
+-- scope: spent, reserved, calls, refusals
+--        touched: the tick in which its money last moved; and of each calendar window, where it is
+--        not 0: <window>:s, <window>:r, what spent and reserved would be without the calls that
+--        were reserved in the bucket that `touched` is in. So a window costs nothing until its
+--        bucket turns, and a call that ends in a later bucket changes both sides alike.
+--        Limits, thresholds and stops add fields of their own.
+-- index: the scopes of a kind, by when they were last touched
 --
 -- Amounts are decimal strings of nano-dollars and are added by HINCRBY (int64). Lua compares them
 -- as doubles, which is exact because no limit and no amount is above 9e15 < 2^53; a sum that
 -- rounds is already above every limit.
 
--- What each scope holds and whether this amount fits: nil, 'spent' (for good) or 'held'.
-local function read_scope(key, index, limit_text, amount)
-  local row = redis.call('HMGET', key, 'spent', 'reserved', 'closed_amount', 'closed_limit')
-  local scope = {
-    key = key, index = index, limit_text = limit_text, limit = amount_of(limit_text),
-    is_used = row[1] or row[2], spent_text = row[1] or '0', reserved_text = row[2] or '0',
-    closed_text = row[3] or '',
-  }
-  local spent, reserved = tonumber(scope.spent_text), tonumber(scope.reserved_text)
-  local is_closed = row[3] and scope.limit and scope.limit <= tonumber(row[4])
-  scope.was_raised = row[3] and not is_closed
-  if not is_closed then
-    scope.closed_text = ''
-  end
-  if not scope.limit then
-    return scope
-  end
-  if spent + amount > scope.limit or (is_closed and amount >= tonumber(row[3])) then
-    scope.obstacle = 'spent'
-  elseif spent + reserved + amount > scope.limit then
-    scope.obstacle = 'held'
-  end
-  return scope
+local EXACT = 9007199254740992
+
+-- A decimal string as two numbers that are exact: billions, and the rest.
+local function halves(amount)
+  return tonumber(string.sub(amount, 1, -10)) or 0, tonumber(string.sub(amount, -9))
 end
 
-local function touch(scope, now)
-  redis.call('ZADD', scope.index, now, scope.key)
+-- a - b of decimal strings, exact when the difference is, however large they are.
+local function minus(a, b)
+  local x, y = tonumber(a), tonumber(b or '0')
+  if x < EXACT and y < EXACT then
+    return x - y
+  end
+  local high, low = halves(a)
+  local other_high, other_low = halves(b or '0')
+  return (high - other_high) * 1e9 + (low - other_low)
+end
+
+local function unquoted(id)
+  return (string.gsub(id, '%%(%x%x)', function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+-- The kind of a scope and its id, as people write them.
+local function name_of(scope_key)
+  local kind, id = string.match(scope_key, ':scope:(%l+):lifetime:(.*)$')
+  return kind, unquoted(id)
+end
+
+local function list_scope(here, scope_key)
+  local kind = string.match(scope_key, ':scope:(%l+):')
+  redis.call('ZADD', KEY_PREFIX .. 'index:' .. kind .. ':lifetime', here.now, scope_key)
+end
+
+local function read_scope(key)
+  local row = redis.call('HMGET', key, 'spent', 'reserved', 'touched', 'state')
+  return {
+    key = key, is_used = row[1] or row[2], spent_text = row[1] or '0', reserved_text = row[2] or '0',
+    touched = row[3], state = row[4],
+  }
+end
+
+-- The windows whose bucket has turned since a scope was touched; all, when that is not known.
+local function turned_windows(here, touched)
+  return touched and windows_between(tonumber(touched) * TICK_MS, here.now) or CALENDAR
+end
+
+-- Makes the present moment the one in which a scope was touched last.
+local function touch(here, key, touched)
+  local tick = text(floor(here.now / TICK_MS))
+  if touched == tick then
+    return
+  end
+  local fields, row = { 'touched', tick }, nil
+  for _, window in ipairs(turned_windows(here, touched)) do
+    row = row or redis.call('HMGET', key, 'spent', 'reserved')
+    if row[1] or row[2] then
+      for _, value in ipairs({ window .. ':s', row[1] or '0', window .. ':r', row[2] or '0' }) do
+        fields[#fields + 1] = value
+      end
+      redis.call('HDEL', key, window .. ':closed', window .. ':told')
+    end
+  end
+  redis.call('HSET', key, unpack(fields))
+  list_scope(here, key)
+end
+
+local function add(key, field, change)
+  if change ~= '0' then
+    redis.call('HINCRBY', key, field, change)
+  end
+end
+
+-- Moves money of a call that was reserved at a moment: {reserved, spent, calls} as text, and in
+-- `charged_at` when the money that is corrected was spent, else it is spent now.
+local function move(here, key, at, delta)
+  touch(here, key, redis.call('HGET', key, 'touched'))
+  add(key, 'reserved', delta.reserved)
+  add(key, 'spent', delta.spent)
+  add(key, 'calls', delta.calls)
+  for _, window in ipairs(windows_between(at or here.now, here.now)) do
+    add(key, window .. ':r', delta.reserved)
+    add(key, window .. ':s', delta.spent)
+  end
+  if at then
+    correct(here, key, at, { c = delta.committed, s = delta.spent })
+  end
+  if delta.charged_at then
+    correct(here, key, delta.charged_at, { v = delta.spent })
+  elseif tonumber(delta.spent) > 0 then
+    add_now(here, key, 'v', delta.spent)
+  end
+end
+
+local function hold_in(here, scope, amount_text)
+  touch(here, scope.key, scope.touched)
+  redis.call('HINCRBY', scope.key, 'reserved', amount_text)
+  add_now(here, scope.key, 'c', amount_text)
 end
 
 -- Of a scope that never held money only the first, which all calls share, gets a key: else every
 -- refused caller could leave one.
-local function count_refusal(scopes, now)
+local function count_refusal(here, scopes)
   for i, scope in ipairs(scopes) do
     if i == 1 or scope.is_used then
+      touch(here, scope.key, scope.touched)
       redis.call('HINCRBY', scope.key, 'refusals', 1)
-      touch(scope, now)
     end
   end
-end
-
--- A call that is larger than the whole limit closes nothing: no spent money is in its way.
-local function deny(scopes, amount, amount_text, now)
-  local first
-  for i, scope in ipairs(scopes) do
-    local outranks = not first or (scope.obstacle == 'spent' and scopes[first].obstacle == 'held')
-    if scope.obstacle and outranks then
-      first = i
-    end
-    if scope.obstacle == 'spent' and amount <= scope.limit then
-      redis.call('HSETNX', scope.key, 'cut_off_unix_ms', text(now))
-      if scope.closed_text == '' or amount < tonumber(scope.closed_text) then
-        scope.closed_text = amount_text
-      end
-      redis.call('HSET', scope.key, 'closed_amount', scope.closed_text, 'closed_limit', scope.limit_text)
-    end
-  end
-  local reply = { 'DENY', scopes[first].obstacle, first, text(now) }
-  for _, scope in ipairs(scopes) do
-    reply[#reply + 1] = scope.spent_text
-    reply[#reply + 1] = scope.reserved_text
-    reply[#reply + 1] = scope.closed_text
-  end
-  return reply
 end

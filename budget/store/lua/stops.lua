@@ -9,36 +9,36 @@
 local MAX_PENDING_STOPS = 10000
 local STOP_AGAIN_AFTER_MS = 60000
 
-local function end_stop(place, now, state, why)
-  redis.call('HSET', place.stop, 'state', state, 'ended', text(now), 'error', why)
+local function end_stop(here, place, state, why)
+  redis.call('HSET', place.stop, 'state', state, 'ended', here.now_text, 'error', why)
   redis.call('PEXPIRE', place.stop, KEEP_COUNTS_MS)
   redis.call('ZREM', place.stops, place.stop)
   local stop = redis.call('HMGET', place.stop, 'id', 'actor', 'deleted')
-  record_trip(place.meta, place.trips, {
-    now = now, kind = 'source_stop', scope = 'instance', id = stop[1], reason = state,
+  record_trip(here, {
+    kind = 'source_stop', scope = 'instance', id = stop[1], reason = state,
     actor = stop[2], detail = why == '' and stop[3] .. ' jobs deleted' or why,
   })
 end
 
 -- Asks for a stop; of one that is pending the next attempt is made at once.
-local function request_stop(place, now, id, app, actor)
+local function request_stop(here, place, id, app, actor)
   local known = redis.call('HMGET', place.stop, 'state', 'taken')
   if known[1] == 'pending' then
     if app ~= '' then
       redis.call('HSET', place.stop, 'app', app)
     end
     if not known[2] then
-      redis.call('ZADD', place.stops, now, place.stop)
+      redis.call('ZADD', place.stops, here.now, place.stop)
     end
     return
   end
   redis.call('DEL', place.stop)
   redis.call('HSET', place.stop, 'state', 'pending', 'id', id, 'app', app, 'actor', actor,
-    'requested', text(now), 'attempts', '0', 'deleted', '0', 'jobs', '[]', 'error', '')
+    'requested', here.now_text, 'attempts', '0', 'deleted', '0', 'jobs', '[]', 'error', '')
   if redis.call('ZCARD', place.stops) >= MAX_PENDING_STOPS then
-    end_stop(place, now, 'failed', 'too many stops are pending')
+    end_stop(here, place, 'failed', 'too many stops are pending')
   else
-    redis.call('ZADD', place.stops, now, place.stop)
+    redis.call('ZADD', place.stops, here.now, place.stop)
   end
 end
 
@@ -82,13 +82,13 @@ end
 -- jobs left ('' is unknown), jobs as JSON, error, ms until the next attempt, ms after which there is
 -- none. Returns the state that it has now, '' when another attempt or a resume came in between.
 local function report_stop(keys, args)
-  local place = { meta = keys[1], trips = keys[2], stop = keys[3], stops = keys[4] }
+  local here, place = begin(keys[1], nil, nil, keys[2]), { stop = keys[3], stops = keys[4] }
   local stop = redis.call('HMGET', place.stop, 'state', 'requested', 'attempts')
   if stop[1] ~= 'pending' or stop[2] ~= args[1] or stop[3] ~= args[2] then
     return ''
   end
-  local now, state, why = now_ms(), args[3], args[7]
-  local age_ms = now - tonumber(stop[2])
+  local state, why = args[3], args[7]
+  local age_ms = here.now - tonumber(stop[2])
   if state == 'pending' and age_ms >= tonumber(args[9]) then
     state, why = 'failed', 'given up after ' .. text(math.floor(age_ms / 1000)) .. ' s: ' .. why
   end
@@ -96,9 +96,9 @@ local function report_stop(keys, args)
   redis.call('HSET', place.stop, 'left', args[5], 'jobs', args[6], 'error', why)
   redis.call('HDEL', place.stop, 'taken')
   if state == 'pending' then
-    redis.call('ZADD', place.stops, now + tonumber(args[8]), place.stop)
+    redis.call('ZADD', place.stops, here.now + tonumber(args[8]), place.stop)
   else
-    end_stop(place, now, state, why)
+    end_stop(here, place, state, why)
   end
   return state
 end

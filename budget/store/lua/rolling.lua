@@ -1,0 +1,111 @@
+-- Money by the ten seconds ("ticks") in which it moved, for windows that roll and for velocity.
+--
+-- rolling:<kind>:<id>:<block>: of each tick that has any, by its place in the block
+--   c<n>, s<n>: committed (spent + reserved) and spent, of calls that were reserved in it
+--   v<n>:       spent in it, whenever its call was reserved
+--
+-- A block has thirty ticks and lives 70 minutes longer: no window that reads it is longer.
+
+local BLOCK_TICKS = 30
+local BLOCK_MS = BLOCK_TICKS * TICK_MS
+local KEEP_BLOCK_MS = 70 * 60000
+local FEW_TICKS = 10
+
+local NAMES = { c = {}, s = {}, v = {} }
+for n = 0, BLOCK_TICKS - 1 do
+  NAMES.c[n + 1], NAMES.s[n + 1], NAMES.v[n + 1] = 'c' .. n, 's' .. n, 'v' .. n
+end
+
+local function block_key(scope_key, block)
+  local kind, id = string.match(scope_key, ':scope:(%l+):lifetime:(.*)$')
+  return KEY_PREFIX .. 'rolling:' .. kind .. ':' .. id .. ':' .. text(block)
+end
+
+local function place_of_tick(tick)
+  return floor(tick / BLOCK_TICKS), tick % BLOCK_TICKS + 1
+end
+
+-- Adds to the present tick. A field that was not there may be its block's first.
+local function add_now(here, scope_key, field, amount_text)
+  local block, n = place_of_tick(floor(here.now / TICK_MS))
+  local key = block_key(scope_key, block)
+  local sum = redis.call('HINCRBY', key, NAMES[field][n], amount_text)
+  if sum == tonumber(amount_text) then
+    redis.call('PEXPIRE', key, (block + 1) * BLOCK_MS + KEEP_BLOCK_MS - here.now)
+  end
+end
+
+-- Corrects a tick that is still kept; one that is gone is in no window any more.
+local function correct(here, scope_key, at, changes)
+  if here.now - at > KEEP_BLOCK_MS then
+    return
+  end
+  local block, n = place_of_tick(floor(at / TICK_MS))
+  local key = block_key(scope_key, block)
+  if redis.call('EXISTS', key) == 1 then
+    for field, change in pairs(changes) do
+      if change ~= '0' then
+        redis.call('HINCRBY', key, NAMES[field][n], change)
+      end
+    end
+  end
+end
+
+local function add_few(ticks, key, field, block, first, last)
+  local row = redis.call('HMGET', key, unpack(NAMES[field], first, last))
+  for i = first, last do
+    local value = row[i - first + 1]
+    if value then
+      ticks[#ticks + 1] = { tick = block * BLOCK_TICKS + i - 1, amount = tonumber(value) }
+    end
+  end
+end
+
+local function add_many(ticks, key, field, block, first, last)
+  local found, row = {}, redis.call('HGETALL', key)
+  for i = 1, #row, 2 do
+    found[row[i]] = row[i + 1]
+  end
+  for i = first, last do
+    local value = found[NAMES[field][i]]
+    if value then
+      ticks[#ticks + 1] = { tick = block * BLOCK_TICKS + i - 1, amount = tonumber(value) }
+    end
+  end
+end
+
+-- The last so many ticks, the present one included, that have such a field: {tick, amount}, the
+-- oldest first; and their sum.
+local function last_ticks(here, scope_key, field, count)
+  local ticks, sum = {}, 0
+  local newest = floor(here.now / TICK_MS)
+  local oldest = newest - count + 1
+  for block = floor(oldest / BLOCK_TICKS), floor(newest / BLOCK_TICKS) do
+    local first = math.max(oldest - block * BLOCK_TICKS, 0) + 1
+    local last = math.min(newest - block * BLOCK_TICKS, BLOCK_TICKS - 1) + 1
+    local add = last - first < FEW_TICKS and add_few or add_many
+    add(ticks, block_key(scope_key, block), field, block, first, last)
+  end
+  for _, each in ipairs(ticks) do
+    sum = sum + each.amount
+  end
+  return ticks, sum
+end
+
+-- So many ticks that no N minutes are missed, wherever they begin within a tick.
+local function ticks_of(minutes)
+  return minutes * 6 + 1
+end
+
+-- When so much spent money has left a rolling window that an amount fits: the earliest moment, for
+-- what is admitted until then comes on top. Nil when it never fits.
+local function leaves_at(here, scope_key, minutes, amount, limit)
+  local ticks, sum = last_ticks(here, scope_key, 's', ticks_of(minutes))
+  for _, each in ipairs(ticks) do
+    sum = sum - each.amount
+    if sum + amount <= limit then
+      return (each.tick + ticks_of(minutes)) * TICK_MS
+    end
+  end
+  return nil
+end
