@@ -12,9 +12,12 @@ LIBRARY: Final = "budget_v3"
 FILES: Final = (
     *("base", "calendar", "rolling", "scopes", "barriers", "thresholds", "velocity"),
     *("claims", "stops", "instances", "switches", "holds", "endings", "admission", "limits"),
-    "register",
+    *("totals", "register"),
 )
 """In the order in which they build on each other."""
+
+TEST_CLOCK: Final = "test_only_clock_offset_ms"
+"""Field of META that moves the store's clock. No gateway opens a store that has it."""
 
 META: Final = f"{KEY_PREFIX}meta"
 HOLDS: Final = f"{KEY_PREFIX}holds"

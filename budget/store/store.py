@@ -23,7 +23,7 @@ from budget.reservations import (
     Settled,
 )
 from budget.store import library
-from budget.store.library import ANSWERS, HOLD_PREFIX, HOLDS, LEDGER, META
+from budget.store.library import ANSWERS, HOLD_PREFIX, HOLDS, LEDGER, META, TEST_CLOCK
 from budget.store.link import RedisLink
 from budget.store.replies import (
     read_admission,
@@ -44,6 +44,7 @@ class Store:
             once seen is for good: no reservation is sent any more.
         rules: What makes an instance a zombie.
         shelf: How many answers are kept.
+        accept_test_clock: Use a store whose clock a test has moved.
     """
 
     def __init__(
@@ -53,11 +54,13 @@ class Store:
         accept_loss: bool = False,
         rules: Rules | None = None,
         shelf: Shelf | None = None,
+        accept_test_clock: bool = False,
     ) -> None:
         self._link = link
         self._accept_loss = accept_loss
         self._rules = rules or Rules()
         self._shelf = shelf or Shelf()
+        self._accept_test_clock = accept_test_clock
         self._epoch = ""
         self._seq = 0
         self._loss: StoreLostError | None = None
@@ -66,12 +69,16 @@ class Store:
         """Load the functions and compare the ledger.
 
         Raises:
-            StoreUnavailableError: No answer.
+            StoreUnavailableError: No answer, or its clock was moved.
             StoreLostError: As `open`; nothing may be told to that store.
         """
         await library.load_library(self._link)
         known = self._seq
-        epoch, seq = await self._link.send("HMGET", META, "epoch", "seq")
+        epoch, seq, moved = await self._link.send("HMGET", META, "epoch", "seq", TEST_CLOCK)
+        if moved is not None and not self._accept_test_clock:
+            raise StoreUnavailableError(
+                f"the store's clock was moved by a test: HDEL {META} {TEST_CLOCK}, if it is no test"
+            )
         self._compare(epoch or "", seq or "0", known)
 
     async def open(self) -> bool:

@@ -9,6 +9,7 @@
 --       of all calls (killed, kill_reason, kill_actor), answer_bytes
 
 local KEY_PREFIX = '{budget}:'
+local TICK_MS = 10000
 local MAX_AMOUNT = 9000000000000000
 local LEDGER_ENTRIES = 1000000
 local TRIP_ENTRIES = 10000
@@ -56,8 +57,10 @@ local function begin(meta, holds, ledger, trips)
   if now < at and at - now <= MOST_STEP_BACK_MS then
     now = at
   end
+  local tick = math.floor(now / TICK_MS)
   return {
     meta = meta, holds = holds, ledger = ledger, trips = trips, now = now, now_text = text(now),
+    tick = tick, tick_text = text(tick),
     epoch = row[1] or '', seq = tonumber(row[2] or '0'), limits_version = row[4] or '0',
     killed = row[5], kill_reason = row[6], kill_actor = row[7], told = {},
   }

@@ -1,7 +1,6 @@
 -- Calendar windows in UTC: which bucket a moment is in, and when the next one begins. Buckets are
--- numbered from the epoch; ten seconds, hours, days, ISO weeks and months nest but for weeks.
+-- numbered from the epoch; a tick (ten seconds) and an hour are in one bucket of each longer window.
 
-local TICK_MS = 10000
 local HOUR_MS = 3600000
 local DAY_MS = 86400000
 local EPOCH_TO_MONDAY = 3

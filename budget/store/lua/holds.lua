@@ -33,9 +33,9 @@ end
 -- Leaves RESERVED or DISPATCHED, or corrects what an expiry assumed. Without an answer that was
 -- kept its idempotency key is free again.
 local function close(here, id, hold, state, delta, keep_ms)
-  delta.committed = text(tonumber(delta.reserved) + tonumber(delta.spent))
+  movement(here, hold.at, delta)
   for _, scope in ipairs(hold.scopes) do
-    move(here, scope, hold.at, delta)
+    move(here, scope, delta)
   end
   redis.call('HSET', hold.key, 'state', state)
   redis.call('PEXPIRE', hold.key, keep_ms)

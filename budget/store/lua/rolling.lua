@@ -1,14 +1,16 @@
 -- Money by the ten seconds ("ticks") in which it moved, for windows that roll and for velocity.
 --
--- rolling:<kind>:<id>:<block>: of each tick that has any, by its place in the block
+-- <scope>:rolling:<block>: of each tick that has any, by its place in the block
 --   c<n>, s<n>: committed (spent + reserved) and spent, of calls that were reserved in it
 --   v<n>:       spent in it, whenever its call was reserved
 --
--- A block has thirty ticks and lives 70 minutes longer: no window that reads it is longer.
+-- A block has thirty ticks and lives 70 minutes longer: no window that reads it is longer. In the
+-- last five of them nothing is added: it would be nobody's, and might live on for ever.
 
 local BLOCK_TICKS = 30
 local BLOCK_MS = BLOCK_TICKS * TICK_MS
 local KEEP_BLOCK_MS = 70 * 60000
+local MARGIN_MS = 5 * 60000
 local FEW_TICKS = 10
 
 local NAMES = { c = {}, s = {}, v = {} }
@@ -17,36 +19,26 @@ for n = 0, BLOCK_TICKS - 1 do
 end
 
 local function block_key(scope_key, block)
-  local kind, id = string.match(scope_key, ':scope:(%l+):lifetime:(.*)$')
-  return KEY_PREFIX .. 'rolling:' .. kind .. ':' .. id .. ':' .. text(block)
+  return scope_key .. ':rolling:' .. text(block)
 end
 
-local function place_of_tick(tick)
-  return floor(tick / BLOCK_TICKS), tick % BLOCK_TICKS + 1
-end
-
--- Adds to the present tick. A field that was not there may be its block's first.
-local function add_now(here, scope_key, field, amount_text)
-  local block, n = place_of_tick(floor(here.now / TICK_MS))
-  local key = block_key(scope_key, block)
-  local sum = redis.call('HINCRBY', key, NAMES[field][n], amount_text)
-  if sum == tonumber(amount_text) then
-    redis.call('PEXPIRE', key, (block + 1) * BLOCK_MS + KEEP_BLOCK_MS - here.now)
-  end
-end
-
--- Corrects a tick that is still kept; one that is gone is in no window any more.
-local function correct(here, scope_key, at, changes)
-  if here.now - at > KEEP_BLOCK_MS then
+-- Adds to the tick of a moment; one that is gone is in no window any more. A field that was not there
+-- may be its block's first.
+local function add_at(here, scope_key, at, changes)
+  if #changes == 0 then
     return
   end
-  local block, n = place_of_tick(floor(at / TICK_MS))
-  local key = block_key(scope_key, block)
-  if redis.call('EXISTS', key) == 1 then
-    for field, change in pairs(changes) do
-      if change ~= '0' then
-        redis.call('HINCRBY', key, NAMES[field][n], change)
-      end
+  local tick = floor(at / TICK_MS)
+  local block = floor(tick / BLOCK_TICKS)
+  local lives_ms = (block + 1) * BLOCK_MS + KEEP_BLOCK_MS - here.now
+  if lives_ms <= MARGIN_MS then
+    return
+  end
+  local key, n = block_key(scope_key, block), tick % BLOCK_TICKS + 1
+  for i = 1, #changes, 2 do
+    local names, change = changes[i], changes[i + 1]
+    if redis.call('HINCRBY', key, names[n], change) == tonumber(change) then
+      redis.call('PEXPIRE', key, lives_ms)
     end
   end
 end
@@ -78,7 +70,7 @@ end
 -- oldest first; and their sum.
 local function last_ticks(here, scope_key, field, count)
   local ticks, sum = {}, 0
-  local newest = floor(here.now / TICK_MS)
+  local newest = here.tick
   local oldest = newest - count + 1
   for block = floor(oldest / BLOCK_TICKS), floor(newest / BLOCK_TICKS) do
     local first = math.max(oldest - block * BLOCK_TICKS, 0) + 1

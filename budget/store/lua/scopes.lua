@@ -60,11 +60,10 @@ end
 
 -- Makes the present moment the one in which a scope was touched last.
 local function touch(here, key, touched)
-  local tick = text(floor(here.now / TICK_MS))
-  if touched == tick then
+  if touched == here.tick_text then
     return
   end
-  local fields, row = { 'touched', tick }, nil
+  local fields, row = { 'touched', here.tick_text }, nil
   for _, window in ipairs(turned_windows(here, touched)) do
     row = row or redis.call('HMGET', key, 'spent', 'reserved')
     if row[1] or row[2] then
@@ -84,31 +83,46 @@ local function add(key, field, change)
   end
 end
 
--- Moves money of a call that was reserved at a moment: {reserved, spent, calls} as text, and in
--- `charged_at` when the money that is corrected was spent, else it is spent now.
-local function move(here, key, at, delta)
+-- What a movement changes, beside the counters of a lifetime: {reserved, spent, calls} as text of a
+-- call that was reserved `at` a moment, nil when that is not known; `charged_at` is when the money
+-- that is corrected was spent, else it is spent now.
+local function movement(here, at, delta)
+  local committed = text(tonumber(delta.reserved) + tonumber(delta.spent))
+  delta.windows = windows_between(at or here.now, here.now)
+  delta.at, delta.ticks, delta.charges = at or here.now, {}, {}
+  if at and committed ~= '0' then
+    delta.ticks = { NAMES.c, committed }
+  end
+  if delta.spent ~= '0' then
+    delta.charges = { NAMES.v, delta.spent }
+    delta.charged_at = delta.charged_at or here.now
+    if at then
+      delta.ticks[#delta.ticks + 1], delta.ticks[#delta.ticks + 2] = NAMES.s, delta.spent
+    end
+  end
+  return delta
+end
+
+-- Moves money of one call in one of its scopes.
+local function move(here, key, delta)
   touch(here, key, redis.call('HGET', key, 'touched'))
   add(key, 'reserved', delta.reserved)
   add(key, 'spent', delta.spent)
   add(key, 'calls', delta.calls)
-  for _, window in ipairs(windows_between(at or here.now, here.now)) do
+  for _, window in ipairs(delta.windows) do
     add(key, window .. ':r', delta.reserved)
     add(key, window .. ':s', delta.spent)
   end
-  if at then
-    correct(here, key, at, { c = delta.committed, s = delta.spent })
-  end
+  add_at(here, key, delta.at, delta.ticks)
   if delta.charged_at then
-    correct(here, key, delta.charged_at, { v = delta.spent })
-  elseif tonumber(delta.spent) > 0 then
-    add_now(here, key, 'v', delta.spent)
+    add_at(here, key, delta.charged_at, delta.charges)
   end
 end
 
 local function hold_in(here, scope, amount_text)
   touch(here, scope.key, scope.touched)
   redis.call('HINCRBY', scope.key, 'reserved', amount_text)
-  add_now(here, scope.key, 'c', amount_text)
+  add_at(here, scope.key, here.now, { NAMES.c, amount_text })
 end
 
 -- Of a scope that never held money only the first, which all calls share, gets a key: else every
