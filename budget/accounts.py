@@ -29,6 +29,7 @@ from budget.gate import Gate
 from budget.limits import Rulebook
 from budget.metrics import Metrics
 from budget.reservations import (
+    ZERO,
     Admission,
     Allowed,
     Decided,
@@ -178,7 +179,8 @@ class Accounts:
             tenant=caller.tenant,
             model=call.model,
             claim=claim,
-            execution=execution_of(identity),
+            # The first try of a call that was then made smaller is counted already.
+            execution=None if call.clamped_from is not None else execution_of(identity),
         )
 
     async def simulate(self, call: PricedCall, caller: Caller) -> tuple[Reservation, Decided]:
@@ -228,15 +230,22 @@ class Accounts:
         self.decisions.refused(identity, refusal)
 
     async def settle(
-        self, ticket: Ticket, usage: Usage | None, answer: StoredAnswer | None = None
+        self,
+        ticket: Ticket,
+        usage: Usage | None,
+        answer: StoredAnswer | None = None,
+        *,
+        least_nano_usd: NanoUsd | None = None,
     ) -> Receipt:
         """Charge what a call used; without usage its worst case, flagged as estimated.
 
-        An answer is stored for the next call with the same idempotency key.
+        An answer is stored for the next call with the same idempotency key. A worst case that was
+        found to be too low is replaced with `least_nano_usd`.
         """
         self._learn_duration(ticket)
         reservation = ticket.reservation
-        cost = reservation.amount_nano_usd if usage is None else ticket.call.price.cost(usage)
+        bound = max(reservation.amount_nano_usd, least_nano_usd or ZERO)
+        cost = bound if usage is None else ticket.call.price.cost(usage)
         claim = reservation.claim
         kept = None if claim is None or answer is None else Kept(claim, answer)
         end = End.charged(reservation.id, cost, is_estimated=usage is None, kept=kept)

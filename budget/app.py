@@ -4,16 +4,17 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from budget.accounts import Accounts
-from budget.calls import refusals
 from budget.calls.asgi import Answer, ClientGoneError, Receive, Scope, Send, given, read_body
-from budget.calls.gateway import CHAT_PATH, MODELS_PATH, Gateway
+from budget.calls.gateway import Gateway
+from budget.calls.openapi import document_provider_routes
+from budget.calls.providers import metered_routes
 from budget.calls.upstream import Upstream
 from budget.control.money import budget_routes, error_answer, health_routes, on_store_unavailable
 from budget.control.operating import Operations, operating_routes
@@ -31,7 +32,6 @@ from budget.store.reading import Reading
 from budget.store.stops import StopQueue
 from budget.store.store import Store
 from budget.store.switches import Switches
-from metering.chat import ChatRequest
 from metering.prices import PriceBook
 
 SETTLE_TIME_S: Final = 2.0
@@ -70,13 +70,16 @@ class App:
         book = LimitBook(self._link)
         accounts = Accounts(store, gate, limits, settings.hold_ms, metrics, book=book)
         self._closer = accounts.closer
-        self._upstream = Upstream(settings.upstream_url, settings.upstream_timeout_s)
+        self._upstreams = {
+            name: Upstream(target, settings.upstream_timeout_s)
+            for name, target in settings.upstreams.items()
+        }
         self._gateway = Gateway(
             accounts,
-            prices,
-            self._upstream,
-            default_max_tokens=settings.default_max_tokens,
+            metered_routes(prices, settings.default_max_tokens),
+            self._upstreams,
             replays=settings.replays,
+            clamps=settings.clamp,
         )
         self._keeper = Keeper(
             self._link,
@@ -106,7 +109,7 @@ class App:
         self._control.add_exception_handler(StoreUnavailableError, on_store_unavailable)
         self._control.add_exception_handler(RequestValidationError, _on_bad_request)
         self._control.add_exception_handler(HTTPException, _on_http_error)
-        _document_provider_routes(self._control)
+        document_provider_routes(self._control)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the data path directly, everything else through FastAPI."""
@@ -114,10 +117,9 @@ class App:
             await self._control(scope, receive, send)
             return
         method, path = scope["method"], scope["path"]
-        if path == CHAT_PATH and method == "POST":
-            await self._gateway.chat(scope, receive, send)
-        elif path == MODELS_PATH and method == "GET":
-            await self._gateway.models(scope, send)
+        handler = self._gateway.handler(method, path)
+        if handler is not None:
+            await handler(scope, receive, send)
         elif path in CONTROL_PATHS:
             await self._serve_control(scope, receive, send)
         elif path.startswith(INSTANCES_PREFIX):
@@ -125,7 +127,7 @@ class App:
             raw_path = scope["raw_path"].decode("latin-1")
             await self._serve_control({**scope, "path": raw_path}, receive, send)
         else:
-            await Answer(send).refuse(refusals.unknown_route(method, path))
+            await self._gateway.unknown(scope, send)
 
     async def _serve_control(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the control API, bodies bounded."""
@@ -141,7 +143,8 @@ class App:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         self._link.start()
-        self._upstream.start()
+        for upstream in self._upstreams.values():
+            upstream.start()
         tasks = [asyncio.create_task(self._keeper.run(), name="keeper")]
         if self._stopper is not None:
             tasks.append(asyncio.create_task(self._stopper.run(), name="stopper"))
@@ -152,7 +155,8 @@ class App:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._upstream.close()
+            for upstream in self._upstreams.values():
+                await upstream.close()
             await self._link.close()
 
     async def _settle_what_runs(self) -> None:
@@ -201,47 +205,3 @@ async def _on_bad_request(request: Request, error: Exception) -> Response:
 async def _on_http_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for it alone
     return error_answer(error.status_code, error.detail, "http_error")
-
-
-def _document_provider_routes(control: FastAPI) -> None:
-    """Add the data path, which FastAPI does not serve, to the OpenAPI page."""
-    build = control.openapi
-
-    def with_provider_routes() -> dict[str, Any]:
-        document = build()
-        model = ChatRequest.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas.update(model.pop("$defs", {}))
-        schemas["ChatRequest"] = model
-        content = {"application/json": {"schema": {"$ref": "#/components/schemas/ChatRequest"}}}
-        document["paths"][CHAT_PATH] = {
-            "post": {
-                "tags": ["provider"],
-                "summary": "Chat completion, within the budget",
-                "requestBody": {"required": True, "content": content},
-                "responses": {
-                    "200": {"description": "The provider's answer, plain or streamed."},
-                    "400": {"description": "Malformed, `unpriced_model` or `unbounded_cost`."},
-                    "402": {
-                        "description": "`budget_exceeded`, `request_exceeds_budget`, "
-                        "`budget_killed` or `workflow_not_live`."
-                    },
-                    "422": {"description": "`idempotency_mismatch`: the key's body was another."},
-                    "429": {
-                        "description": "`budget_in_flight`: only held money is in the way; "
-                        "`idempotency_in_flight`: the same call is under way."
-                    },
-                    "503": {"description": "`budget_store_unavailable`."},
-                },
-            }
-        }
-        document["paths"][MODELS_PATH] = {
-            "get": {
-                "tags": ["provider"],
-                "summary": "The provider's models",
-                "responses": {"200": {"description": "The provider's answer."}},
-            }
-        }
-        return document
-
-    control.openapi = with_provider_routes  # type: ignore[method-assign]  # FastAPI's documented way

@@ -1,12 +1,14 @@
 """The gateway's settings, read from `BUDGET_*`. Amounts are exact decimal dollars, never floats."""
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from budget.calls.target import Target
 from budget.scopes import MAX_LIMIT_NANO_USD
 from metering.money import NanoUsd, format_usd, parse_usd
 from serving.settings import Port
@@ -32,6 +34,14 @@ def _http_url(value: str) -> str:
     if parts.path.rstrip("/").endswith("/v1"):
         raise ValueError("leave out /v1: the route brings it")
     return value.rstrip("/")
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _address(value: str) -> str:
@@ -60,6 +70,10 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Port = 8002
     upstream_url: Annotated[str, AfterValidator(_http_url)] = "http://127.0.0.1:8001"
+    upstream_kind: Literal["fake", "provider"] | None = None
+    upstream_api_key: SecretStr | None = None
+    anthropic_upstream_url: Annotated[str, AfterValidator(_http_url)] | None = None
+    anthropic_api_key: SecretStr | None = None
     redis_url: Annotated[str, AfterValidator(_redis_url)] = "redis://127.0.0.1:6380/0"
     mode: Literal["cap", "observe"] = "cap"
     cap_nano_usd: LimitNanoUsd = Field(default=None, validation_alias="BUDGET_CAP_USD")
@@ -70,6 +84,7 @@ class Settings(BaseSettings):
         default=None, validation_alias="BUDGET_SAFETY_CAP_USD"
     )
     default_max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    clamp: bool = False
     upstream_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 120
     hold_margin_s: Annotated[float, Field(gt=0, le=3600)] = 10
     price_file: Path | None = None
@@ -79,6 +94,25 @@ class Settings(BaseSettings):
     scheduler_address: Annotated[str, AfterValidator(_address)] | None = None
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,63}$")] = "default"
     app_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+
+    @property
+    def upstreams(self) -> dict[str, Target]:
+        """Where each provider is, by name, and how the gateway shows itself there.
+
+        Anthropic's routes go to the same place as OpenAI's unless it has one of its own.
+        """
+        openai = self._target(self.upstream_url, "Authorization", self.upstream_api_key)
+        url = self.anthropic_upstream_url or self.upstream_url
+        return {
+            "openai": openai,
+            "anthropic": self._target(url, "x-api-key", self.anthropic_api_key),
+        }
+
+    def _target(self, url: str, header: str, key: SecretStr | None) -> Target:
+        is_fake = self.upstream_kind == "fake" if self.upstream_kind else _is_loopback(url)
+        if key is not None and header == "Authorization":
+            key = SecretStr(f"Bearer {key.get_secret_value()}")
+        return Target(url, sees_identity=is_fake, credential=None if key is None else (header, key))
 
     @property
     def replays(self) -> bool:

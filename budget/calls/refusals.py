@@ -1,4 +1,4 @@
-"""Answers to calls that are not made, in OpenAI's shape, with what the client should do next.
+"""Answers to calls that are not made, with what the client should do next.
 
 The SDKs retry 409, 429 and 5xx unless `x-should-retry` tells them otherwise: each refusal says so
 explicitly, and none is ever a 409.
@@ -11,7 +11,7 @@ from budget.decisions import Code, Verdict
 from budget.reservations import Stopped
 from budget.scopes import Scope, ScopeKind
 from metering.chat import JsonObject, encode_json, error_body
-from metering.errors import ChatRequestError
+from metering.errors import RequestError
 from metering.money import NanoUsd, format_usd
 
 Headers = list[tuple[bytes, bytes]]
@@ -43,8 +43,14 @@ class Refusal:
     param: str | None = None
     more: JsonObject = field(default_factory=dict)
 
+    @property
+    def affordable_output_tokens(self) -> int | None:
+        """With how many output tokens the call would fit; None when with none, or nobody knows."""
+        found: int | None = self.more.get("budget", {}).get("affordable_output_tokens")
+        return found
+
     def body(self) -> bytes:
-        """Encode the error."""
+        """Encode the error in OpenAI's shape; `Provider.error_body` does it in any."""
         return encode_json(
             error_body(self.message, kind=self.type, code=self.code, param=self.param, **self.more)
         )
@@ -187,7 +193,7 @@ def overloaded(most: int) -> Refusal:
     )
 
 
-def bad_request(error: ChatRequestError) -> Refusal:
+def bad_request(error: RequestError) -> Refusal:
     """Refuse what a provider would refuse."""
     return invalid(error.message, code=error.code, param=error.param)
 
@@ -226,7 +232,8 @@ def unknown_route(method: str, path: str) -> Refusal:
         "invalid_request_error",
         "unknown_route",
         f"Not a route of this gateway: {method} {path}. Calls that it can't meter are not "
-        "forwarded; it forwards POST /v1/chat/completions and GET /v1/models.",
+        "forwarded; it forwards POST /v1/chat/completions, /v1/embeddings, /v1/messages and "
+        "/v1/messages/count_tokens, GET /v1/models and /v1/models/{id}.",
         (NEVER_RETRY,),
     )
 
@@ -260,6 +267,17 @@ def upstream_interrupted() -> Refusal:
         "upstream_interrupted",
         "The provider's answer broke off; the call is charged at its worst case, for it may have "
         "been carried out.",
+    )
+
+
+def beyond_reservation(reserved_tokens: int) -> Refusal:
+    """Answer when the provider goes on above the limit that it was given: charged as counted."""
+    return Refusal(
+        502,
+        "upstream_error",
+        "output_beyond_limit",
+        f"The provider did not stop after the {reserved_tokens} output tokens that it was asked "
+        "for; its answer is cut here, and charged at what was counted.",
     )
 
 

@@ -1,56 +1,89 @@
-"""Reads a streamed answer as it passes: the usage it reports, and what the client is to see of it.
+"""What every provider's streamed answer has in common: how it is followed, and how long it may be.
 
-Pure: bytes in, bytes out. Every event passes in order and at once; the one that only carries the
-usage is left out when the client did not ask for it.
+Pure: bytes in, bytes out.
 """
 
-import contextlib
-import re
-from typing import Final
+from typing import Final, Protocol
 
-from pydantic import ValidationError
-
-from metering.chat import ChatChunk, decode_json, read_usage
-from metering.errors import UsageError
-from metering.sse import DONE_DATA, EventParser, encode_event
+from metering.tokens import count_text, encoding_name, utf8_length
 from metering.usage import Usage
 
-_MAY_HOLD_USAGE: Final = '"usage"'
-_HAS_FINISH_REASON: Final = re.compile(r'"finish_reason"\s*:\s*"')
-"""Inside a string both of its quotes would be escaped, so words don't match."""
+SLACK_TOKENS: Final = 16
+"""How far each answer may seem to be above its limit: counts of tokenizers differ a little."""
 
 
-class StreamReader:
-    """Follows one stream.
+class OutputMeter:
+    """Counts what passes of an answer.
+
+    Two counts, for nobody but the provider knows the exact one: of the first it is sure that at
+    least so much was generated (OpenAI's models: their tokenizer; else one token for each piece),
+    of the second that what was seen is not more.
 
     Args:
-        wants_usage: Whether the client asked for the usage chunk itself.
-        choices: How many answers are asked for: the stream is whole when each has its finish
-            reason, or after `[DONE]`.
+        model: Decides the tokenizer.
+        max_tokens: What was reserved, of all answers together.
+        answers: How many there are.
     """
 
-    def __init__(self, *, wants_usage: bool, choices: int = 1) -> None:
-        self._wants_usage = wants_usage
-        self._choices = choices
-        self._parser = EventParser()
-        self._finished: set[int] = set()
-        self._is_done = False
-        self._usage: Usage | None = None
-        self._final_usage: Usage | None = None
+    def __init__(self, model: str, max_tokens: int, answers: int = 1) -> None:
+        self._model = model
+        self._has_tokenizer = encoding_name(model) is not None
+        self._most = max_tokens + SLACK_TOKENS * answers
+        self._pieces = 0
+        self._bytes = 0
+        self._counted = 0
+        self._counted_texts: list[str] = []
+        self._tail: list[str] = []
+        self._tail_bytes = 0
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether the answer is certainly longer than was reserved."""
+        return (self._counted if self._has_tokenizer else self._pieces) > self._most
+
+    @property
+    def bound(self) -> int:
+        """A number of tokens that what passed is not above."""
+        return self._counted + self._tail_bytes if self._has_tokenizer else self._bytes
+
+    def add(self, text: str) -> None:
+        """Take what passes."""
+        if not text:
+            return
+        size = utf8_length(text)
+        self._pieces += 1
+        self._bytes += size
+        if self._has_tokenizer:
+            self._tail.append(text)
+            self._tail_bytes += size
+            # A token has at least a byte: fewer bytes than are left need no tokenizer.
+            if self._counted + self._tail_bytes > self._most:
+                self._count_tail()
+
+    def _count_tail(self) -> None:
+        text = "".join(self._tail)
+        self._tail.clear()
+        self._tail_bytes = 0
+        self._counted_texts.append(text)
+        self._counted += count_text(self._model, text)
+        if self._counted > self._most:
+            # Cut pieces have more tokens than the whole.
+            self._counted_texts = ["".join(self._counted_texts)]
+            self._counted = count_text(self._model, self._counted_texts[0])
+
+
+class StreamReader(Protocol):
+    """Follows one streamed answer."""
+
+    meter: OutputMeter
 
     @property
     def usage(self) -> Usage | None:
-        """The last one reported; None without one, when it can't be priced, or is partial."""
-        return self._usage if self._is_whole else None
+        """What the whole stream reported; None without, when it can't be priced, or is partial."""
 
     @property
     def final_usage(self) -> Usage | None:
-        """The one of the chunk that only carries usage: it holds though the stream breaks off."""
-        return self._final_usage if self._is_whole else None
-
-    @property
-    def _is_whole(self) -> bool:
-        return self._is_done or len(self._finished) >= self._choices
+        """The same, where nothing can follow it: it holds though the connection breaks."""
 
     def feed(self, chunk: bytes) -> bytes:
         """Take bytes from upstream and return those for the client.
@@ -58,36 +91,3 @@ class StreamReader:
         Raises:
             SseError: An event is too large to be followed.
         """
-        events = self._parser.feed(chunk)
-        kept = [
-            encode_event(event.data, None if event.event == "message" else event.event)
-            for event in events
-            if not self._is_only_usage(event.data)
-        ]
-        return chunk if self._wants_usage else b"".join(kept)
-
-    def _is_only_usage(self, data: str) -> bool:
-        self._note_end(data)
-        if _MAY_HOLD_USAGE not in data:
-            return False
-        try:
-            usage = read_usage(data)
-        except UsageError:
-            # The figures of an earlier chunk would be too low.
-            self._usage = self._final_usage = None
-            return False
-        if usage is None:
-            return False
-        self._usage = usage
-        if decode_json(data).get("choices") != []:
-            return False
-        self._final_usage = usage
-        return True
-
-    def _note_end(self, data: str) -> None:
-        if data.strip() == DONE_DATA:
-            self._is_done = True
-        elif not self._is_whole and _HAS_FINISH_REASON.search(data):
-            with contextlib.suppress(ValidationError):
-                choices = ChatChunk.model_validate_json(data).choices
-                self._finished |= {choice.index for choice in choices if choice.finish_reason}

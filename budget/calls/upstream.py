@@ -16,6 +16,7 @@ from aiohttp import (
 )
 
 from budget.calls import refusals
+from budget.calls.target import Target
 from budget.errors import UpstreamError
 from metering.identity import HEADER_OF_FIELD, CallerIdentity
 
@@ -37,6 +38,14 @@ _NOT_SENT: Final = _HOP_BY_HOP | {
     *(b"expect", b"cookie"),
     *(header.lower().encode() for header in HEADER_OF_FIELD.values()),
 }
+_CREDENTIALS: Final = frozenset(
+    {
+        *(b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key"),
+        *(b"openai-organization", b"openai-project", b"anthropic-workspace-id"),
+    }
+)
+"""Who pays: left out where the gateway says it."""
+
 _NOT_RETURNED: Final = _HOP_BY_HOP | {
     *(b"content-length", b"content-encoding", b"date", b"server", b"set-cookie"),
 }
@@ -57,12 +66,13 @@ class Upstream:
     """Sends requests to one provider.
 
     Args:
-        base_url: Without `/v1`.
+        target: Where it is.
         timeout_s: For a whole plain call; for a stream, between two pieces of it.
     """
 
-    def __init__(self, base_url: str, timeout_s: float) -> None:
-        self._base_url = base_url
+    def __init__(self, target: Target, timeout_s: float) -> None:
+        self._target = target
+        self._base_url = target.base_url
         self._timeout_s = timeout_s
         self._plain = ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
         self._stream = ClientTimeout(
@@ -85,6 +95,22 @@ class Upstream:
         """Close every connection."""
         if self._session is not None:
             await self._session.close()
+
+    def headers(self, received: RawHeaders, identity: CallerIdentity) -> dict[str, str]:
+        """Return what is forwarded of a client's headers: its own, and the identity once."""
+        credential = self._target.credential
+        dropped = _NOT_SENT if credential is None else _NOT_SENT | _CREDENTIALS
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in received
+            if name not in dropped and not name.startswith(_OWN_PREFIX)
+        }
+        headers["content-type"] = "application/json"
+        headers["accept-encoding"] = "identity"
+        if credential is not None:
+            name, secret = credential
+            headers[name] = secret.get_secret_value()
+        return headers | identity.to_headers() if self._target.sees_identity else headers
 
     @asynccontextmanager
     async def send(
@@ -133,18 +159,6 @@ async def read_answer(response: ClientResponse) -> bytes:
         if len(body) > MAX_ANSWER_BYTES:
             raise UnknownOutcomeError(refusals.upstream_interrupted())
     return bytes(body)
-
-
-def request_headers(received: RawHeaders, identity: CallerIdentity) -> dict[str, str]:
-    """Return what is forwarded of a client's headers: its own, and the identity once."""
-    headers = {
-        name.decode("latin-1"): value.decode("latin-1")
-        for name, value in received
-        if name not in _NOT_SENT and not name.startswith(_OWN_PREFIX)
-    }
-    headers["content-type"] = "application/json"
-    headers["accept-encoding"] = "identity"
-    return headers | identity.to_headers()
 
 
 def response_headers(received: RawHeaders) -> list[tuple[bytes, bytes]]:

@@ -11,12 +11,12 @@ from typing import Any, Final
 from aiohttp import web
 
 from metering.chat import parse_chat_request
-from metering.prices import PriceBook
+from metering.embeddings import parse_embedding_request
 from metering.tokens import prompt_upper_bound
 from metering.usage import Usage
+from tests.budget.provider_books import CALLS, begin, behaviour, calls
+from tests.budget.provider_messages import count_tokens, messages
 
-PRICES: Final = PriceBook()
-CALLS: Final = web.AppKey("calls", list[dict[str, Any]])
 CHUNKS: Final = 4
 
 
@@ -31,25 +31,24 @@ async def chat(request: web.Request) -> web.StreamResponse:
     """Charge, then answer as `user` asks: `<behaviour>:<argument>`, several joined by `;`."""
     raw = await request.read()
     body = json.loads(raw)
-    asked = dict(part.partition(":")[::2] for part in body.get("user", "").split(";"))
+    asked = behaviour(body.get("user"))
     if "fail" in asked:
         return web.json_response({"error": {"message": "no"}}, status=int(asked["fail"]))
-    usage = usage_of(raw)
     if "use" in asked:
         usage = Usage(*(int(part) for part in asked["use"].split(",")))
-    call = {
-        "nano_usd": PRICES.unit_price(body["model"]).cost(usage),
-        "body": body,
-        "headers": dict(request.headers),
-        "ended": False,
-    }
-    request.app[CALLS].append(call)
+    else:
+        usage = usage_of(raw)
+    call = begin(request, body, usage)
     if "wait" in asked:
         await asyncio.sleep(float(asked["wait"]))
     if "drop" in asked and not body.get("stream"):
         assert request.transport is not None
         request.transport.close()
-    answer = {"prompt_tokens": usage.input_tokens, "completion_tokens": usage.output_tokens}
+    answer = {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+    }
     if body.get("stream"):
         response = await stream(request, asked, answer)
         call["ended"] = True
@@ -60,13 +59,13 @@ async def chat(request: web.Request) -> web.StreamResponse:
 
 
 async def stream(
-    request: web.Request, asked: dict[str, str], usage: dict[str, int]
+    request: web.Request, asked: dict[str, str], usage: dict[str, Any]
 ) -> web.StreamResponse:
     """Send some chunks, one every so many seconds with `pace`, then the usage.
 
-    `chunks` says how many, `size` how long each is. `running` has the usage in each chunk instead,
-    `finish` a finish reason in the last one, and after `end` chunks the answer ends as if it were
-    whole.
+    `chunks` says how many, `size` how long each is; those after the fourth say nothing, unless
+    `talk` makes them. `running` has the usage in each chunk instead, `finish` a finish reason in
+    the last one, and after `end` chunks the answer ends as if it were whole.
     """
     response = web.StreamResponse(headers={"content-type": "text/event-stream"})
     await response.prepare(request)
@@ -74,10 +73,15 @@ async def stream(
     for number in range(chunks):
         if asked.get("end") == str(number):
             return response
-        choice: dict[str, Any] = {"index": 0, "delta": {"content": f"w{number} {filling}"}}
+        words = f"w{number} " if number < CHUNKS or "talk" in asked else ""
+        choice: dict[str, Any] = {"index": 0, "delta": {"content": words}}
         if "finish" in asked and number == chunks - 1:
             choice["finish_reason"] = "stop"
-        chunk = {"choices": [choice], "usage": usage if "running" in asked else None}
+        chunk: dict[str, Any] = {
+            "choices": [choice],
+            "usage": usage if "running" in asked else None,
+        }
+        chunk |= {"obfuscation": filling} if filling else {}
         await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
         if "pace" in asked:
             await asyncio.sleep(float(asked["pace"]))
@@ -95,11 +99,14 @@ async def stream(
     return response
 
 
-async def calls(request: web.Request) -> web.Response:
-    """List the calls of one application."""
-    app = request.query["app"]
-    found = [c for c in request.app[CALLS] if c["headers"].get("X-Workflow-App") == app]
-    return web.json_response({"calls": found, "nano_usd": sum(c["nano_usd"] for c in found)})
+async def embeddings(request: web.Request) -> web.Response:
+    """Charge for as much input as the request may have."""
+    raw = await request.read()
+    usage = Usage(parse_embedding_request(raw).input_upper_bound(), 0, 0)
+    begin(request, json.loads(raw), usage)
+    vector = {"object": "embedding", "index": 0, "embedding": [0.5]}
+    counts = {"prompt_tokens": usage.input_tokens, "total_tokens": usage.input_tokens}
+    return web.json_response({"object": "list", "data": [vector], "model": "e", "usage": counts})
 
 
 async def models(_request: web.Request) -> web.Response:
@@ -107,12 +114,21 @@ async def models(_request: web.Request) -> web.Response:
     return web.json_response({"object": "list", "data": []})
 
 
+async def model(request: web.Request) -> web.Response:
+    """Describe a model."""
+    return web.json_response({"id": request.match_info["id"], "headers": dict(request.headers)})
+
+
 def main() -> None:
     """Serve on the port given."""
     app = web.Application()
     app[CALLS] = []
     app.router.add_post("/v1/chat/completions", chat)
+    app.router.add_post("/v1/embeddings", embeddings)
+    app.router.add_post("/v1/messages", messages)
+    app.router.add_post("/v1/messages/count_tokens", count_tokens)
     app.router.add_get("/v1/models", models)
+    app.router.add_get("/v1/models/{id}", model)
     app.router.add_get("/calls", calls)
     web.run_app(app, host="127.0.0.1", port=int(sys.argv[1]), print=None, shutdown_timeout=0.1)
 

@@ -249,8 +249,11 @@ def test_unknown_routes_are_never_forwarded(gateway: RunningGateway) -> None:
     """Whatever is not metered does not reach the provider."""
     for method, path in (
         ("POST", "/v1/completions"),
-        ("POST", "/v1/messages"),
+        ("POST", "/v1/responses"),
         ("GET", "/v1/chat/completions"),
+        ("GET", "/v1/models/a/b/%2e%2e"),
+        ("GET", "/v1/models/"),
+        ("GET", "/v1/models/a%20b"),
         ("GET", f"/calls?app={gateway.app}"),
         ("POST", "/v1/models"),
     ):

@@ -1,77 +1,40 @@
-"""Laws of following a streamed answer."""
-
-import json
-from itertools import pairwise
+"""Laws of counting an answer while it passes."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budget.calls.streams import StreamReader
-from metering.sse import DONE, EventParser, encode_event
-from metering.usage import Usage
-
-WORDS = [encode_event(json.dumps({"choices": [{"delta": {"content": w}}]})) for w in "abc"]
-USAGE = encode_event(
-    json.dumps({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}})
-)
-STREAM = b"".join([*WORDS, USAGE, DONE])
+from budget.calls.streams import SLACK_TOKENS, OutputMeter
+from metering.tokens import count_text
 
 
-@given(cuts=st.lists(st.integers(0, len(STREAM)), max_size=12), wants_usage=st.booleans())
-def test_any_split_of_the_bytes_reads_the_same(cuts: list[int], *, wants_usage: bool) -> None:
-    """Every event passes, in order; the usage only to whom asked for it; it is always read."""
-    edges = [0, *sorted(cuts), len(STREAM)]
-    reader = StreamReader(wants_usage=wants_usage)
-    passed = b"".join(reader.feed(STREAM[start:end]) for start, end in pairwise(edges))
-    assert passed == (STREAM if wants_usage else STREAM.replace(USAGE, b""))
-    assert reader.usage == reader.final_usage == Usage(3, 0, 2)
+def test_an_answer_within_its_limit_is_never_beyond_it() -> None:
+    """A thousand words of one token each, reserved to the token, in pieces of one letter."""
+    text = " the" * 1000
+    meter = OutputMeter("gpt-4o", count_text("gpt-4o", text))
+    for letter in text:
+        meter.add(letter)
+    assert not meter.is_beyond
+    assert meter.bound >= 1000
 
 
-def test_running_totals_are_not_final() -> None:
-    """Usage beside words counts once the stream is whole, not before, nor when it breaks off."""
-    chunk = {"choices": [{"delta": {"content": "a"}}]}
-    first = chunk | {"usage": {"prompt_tokens": 3, "completion_tokens": 1}}
-    reader = StreamReader(wants_usage=False)
-    passed = reader.feed(encode_event(json.dumps(first)))
-    assert [json.loads(e.data) for e in EventParser().feed(passed)] == [first]
-    counts = [reader.usage]
-    reader.feed(DONE)
-    assert [*counts, reader.usage] == [None, Usage(3, 0, 1)]
-    assert reader.final_usage is None
+def test_an_answer_beyond_its_limit_is_seen_to_be() -> None:
+    """10 reserved tokens and the slack, and one more."""
+    for model, piece in (("gpt-4o", " the" * 3), ("claude-opus-5", "two words")):
+        meter = OutputMeter(model, 10)
+        pieces = 0
+        while not meter.is_beyond:
+            meter.add(piece)
+            pieces += 1
+        assert pieces == (9 if model == "gpt-4o" else 10 + SLACK_TOKENS + 1)
 
 
-def finish(index: int) -> bytes:
-    """Encode a choice's last chunk."""
-    choice = {"index": index, "delta": {}, "finish_reason": "stop"}
-    return encode_event(json.dumps({"choices": [choice]}))
-
-
-def test_every_choice_must_have_finished() -> None:
-    """The usage of two answers counts when both have a finish reason; words are none."""
-    reader = StreamReader(wants_usage=False, choices=2)
-    words = {"choices": [{"delta": {"content": '"finish_reason": "stop"'}}]}
-    for chunk in (USAGE, encode_event(json.dumps(words)), finish(0), finish(0)):
-        reader.feed(chunk)
-        assert reader.usage is None
-    reader.feed(finish(1))
-    assert reader.usage == reader.final_usage == Usage(3, 0, 2)
-
-
-def test_usage_that_can_not_be_priced_is_no_usage() -> None:
-    """Audio tokens after a plain count void that count."""
-    audio = {"prompt_tokens": 3, "completion_tokens": 2}
-    odd = audio | {"completion_tokens_details": {"audio_tokens": 1}}
-    reader = StreamReader(wants_usage=True)
-    reader.feed(USAGE)
-    reader.feed(encode_event(json.dumps({"choices": [], "usage": odd})))
-    assert reader.usage is None
-    assert reader.final_usage is None
-
-
-def test_words_that_mention_usage_are_words() -> None:
-    """Only the field counts, and a null one is none."""
-    chunk = {"choices": [{"delta": {"content": '"usage"'}}], "usage": None}
-    event = encode_event(json.dumps(chunk))
-    reader = StreamReader(wants_usage=False)
-    assert reader.feed(event) == event
-    assert reader.usage is None
+@given(texts=st.lists(st.text(max_size=20), max_size=30), limit=st.integers(0, 50))
+def test_the_bound_is_above_every_count(texts: list[str], limit: int) -> None:
+    """Whatever is cut how: what passed has no more tokens than the bound says."""
+    whole = "".join(texts)
+    for model in ("gpt-4o", "claude-opus-5"):
+        meter = OutputMeter(model, limit)
+        for text in texts:
+            meter.add(text)
+        assert count_text("gpt-4o", whole) <= meter.bound
+        assert not meter.is_beyond or len(whole.encode()) > limit

@@ -1,21 +1,21 @@
-"""Laws of bounding what a request may cost."""
+"""Laws of bounding what a chat completion may cost."""
 
 import json
 from typing import Any
 
 import pytest
 
-from budget.calls.pricing import price_call
+from budget.calls.providers.openai_chat import ChatRoute
 from budget.errors import RefusedError
 from metering.prices import PriceBook
 
-PRICES = PriceBook()
+ROUTE = ChatRoute(PriceBook(), 1024)
 HI = {"model": "gpt-4", "messages": [{"role": "user", "content": "hi"}]}
 
 
 def priced(**fields: Any) -> Any:
     """Price `hi` to gpt-4 with further fields."""
-    return price_call(json.dumps(HI | fields).encode(), PRICES, 1024)
+    return ROUTE.price(json.dumps(HI | fields).encode())
 
 
 def test_the_worst_case_is_worked_out_by_hand() -> None:
@@ -102,5 +102,23 @@ def test_what_can_not_be_bounded_is_refused(fields: dict[str, Any], code: str | 
 def test_what_is_no_request_is_refused(raw: bytes) -> None:
     """400 in OpenAI's shape."""
     with pytest.raises(RefusedError) as caught:
-        price_call(raw, PRICES, 1024)
+        ROUTE.price(raw)
     assert caught.value.refusal.status == 400
+
+
+def test_an_image_is_bounded_where_its_models_rule_is_published() -> None:
+    """gpt-4o: 30 tokens for `hi`, 8 + 1,445 for the image, at $2.50; 10 of output at $10."""
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    content = [{"type": "text", "text": "hi"}, image]
+    call = priced(model="gpt-4o", messages=[{"role": "user", "content": content}], max_tokens=10)
+    assert call.max_input_tokens == 30 + 1453
+    assert call.worst_case_nano_usd == 1483 * 2500 + 10 * 10_000
+
+
+def test_a_clamped_call_is_the_same_with_fewer_tokens() -> None:
+    """What is forwarded and what is reserved have the lower limit, under the caller's name."""
+    call = priced(max_completion_tokens=50, n=2).clamped(7)
+    assert json.loads(call.body) == HI | {"max_completion_tokens": 7, "n": 2}
+    assert (call.max_output_tokens, call.clamped_from) == (7, 50)
+    assert call.worst_case_nano_usd == 900_000 + 14 * 60_000
+    assert call.clamped(0) is None
