@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from metering.sse import EventParser
+from metering.tokens import count_text
 from tests.budget.conftest import StartGateway
 from tests.budget.gateways import CALL_NANO_USD, RunningGateway, wait_until
 from tests.support.ports import free_port
@@ -285,3 +286,17 @@ def test_a_refused_call_reaches_nobody(gateway: RunningGateway) -> None:
     assert gateway.chat(max_tokens=0).status_code == 400
     assert gateway.events() == []
     assert gateway.provider.ledger(gateway.app)["calls"] == []
+
+
+def test_a_stream_beyond_what_was_reserved_is_cut_and_charged_as_counted(
+    gateway: RunningGateway,
+) -> None:
+    """Words that go on and on end with an error event; what passed is charged at $60 a million."""
+    answer = gateway.chat(stream=True, user="chunks:1000;talk")
+    data = events(answer)
+    assert json.loads(data[-1])["error"]["code"] == "output_beyond_limit"
+    words = "".join(json.loads(item)["choices"][0]["delta"]["content"] for item in data[:-1])
+    entry = settlement(gateway)
+    assert entry["estimated"]
+    assert entry["cost"]["nano_usd"] >= 900_000 + count_text("gpt-4", words) * 60_000
+    assert entry["cost"]["nano_usd"] < 900_000 + 1000 * 60_000
