@@ -1,0 +1,94 @@
+"""An event loop in a thread of its own, and results that are handed from it to other threads."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, Final, Generic, TypeVar
+
+Result = TypeVar("Result")
+
+_STOP_S: Final = 5.0
+
+
+class LoopThread:
+    """Runs until it is closed; dies with the process."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="budget-client", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
+        """Run a coroutine; never blocks."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def close(self) -> None:
+        """End the thread."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(_STOP_S)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+        finally:
+            self.loop.close()
+
+
+class Handover(Generic[Result]):
+    """A result that somebody in another thread takes, or that is undone.
+
+    Args:
+        loop: Where it is made.
+        make: Makes it.
+        undo: Undoes one that nobody took.
+
+    Attributes:
+        outcome: The result, for the other thread.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        make: Callable[[], Awaitable[Result]],
+        undo: Callable[[Result], Awaitable[None]],
+    ) -> None:
+        self.outcome: Future[Result] = Future()
+        # Whoever stops waiting must not cancel it: the loop has yet to say what it did.
+        self.outcome.set_running_or_notify_cancel()
+        self._loop = loop
+        self._make = make
+        self._undo = undo
+        self._task: asyncio.Task[None] | None = None
+        self._is_given_up = False
+        loop.call_soon_threadsafe(self._start)
+
+    def give_up(self) -> None:
+        """Say that nobody takes the result; never blocks."""
+        self._loop.call_soon_threadsafe(self._stop)
+
+    def _start(self) -> None:
+        self._task = self._loop.create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            result = await self._make()
+        except BaseException as error:  # noqa: BLE001  # it is raised where the result is taken
+            self.outcome.set_exception(error)
+            return
+        self.outcome.set_result(result)
+        if self._is_given_up:
+            await self._undo(result)
+
+    def _stop(self) -> None:
+        self._is_given_up = True
+        if not self.outcome.done():
+            assert self._task is not None  # noqa: S101  # started before it was given up
+            self._task.cancel()
+        elif self.outcome.exception() is None:
+            self._task = self._loop.create_task(self._undone())
+
+    async def _undone(self) -> None:
+        await self._undo(self.outcome.result())

@@ -1,0 +1,1 @@
+"""Tests of the transport, with the providers' own SDKs."""
