@@ -1,5 +1,6 @@
 """The gateway's settings, read from `BUDGET_*`. Amounts are exact decimal dollars, never floats."""
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -57,6 +58,13 @@ def _redis_url(value: str) -> str:
     return value
 
 
+def _host_names(value: str) -> str:
+    for name in value.split(","):
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", name.strip()):
+            raise ValueError("write host names without ports, separated by commas")
+    return value
+
+
 LimitNanoUsd = Annotated[NanoUsd | None, BeforeValidator(_limit)]
 
 
@@ -94,6 +102,14 @@ class Settings(BaseSettings):
     scheduler_address: Annotated[str, AfterValidator(_address)] | None = None
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,63}$")] = "default"
     app_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    auth: Literal["keys", "none"] | None = None
+    admin_key: SecretStr | None = None
+    allow_anyone: bool = False
+    allowed_hosts: Annotated[str, AfterValidator(_host_names)] | None = None
+    metrics_open: bool | None = None
+    max_connections: Annotated[int, Field(ge=1, le=100_000)] = 4096
+    head_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 10
+    keep_alive_s: Annotated[int, Field(ge=1, le=3600)] = 20
 
     @property
     def upstreams(self) -> dict[str, Target]:
@@ -118,6 +134,12 @@ class Settings(BaseSettings):
     def replays(self) -> bool:
         """Whether a repeated idempotency key is answered from the store."""
         return self.replay and self.mode == "cap"
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """The names in `allowed_hosts`, in lower case."""
+        names = self.allowed_hosts.split(",") if self.allowed_hosts else []
+        return frozenset(name.strip().lower() for name in names)
 
     @property
     def hold_ms(self) -> int:
