@@ -48,7 +48,7 @@ local function settle(keys, args)
     delta.reserved = negative(hold.amount)
   elseif hold.state == 'EXPIRED_SPENT' then
     delta.spent, delta.calls = text(actual - tonumber(hold.amount)), '0'
-    delta.charged_at = hold.charged_at
+    delta.charged_at, delta.ticked = hold.charged_at, not hold.charged_at and actual_text
   end
   local overshoot = text(math.max(0, actual - tonumber(hold.amount)))
   local seq = record(here, 'settle', id, hold, delta,
@@ -70,7 +70,7 @@ local function release(keys, args)
   local delta = { reserved = negative(hold.amount), spent = '0', calls = '0' }
   if hold.state == 'EXPIRED_SPENT' then
     delta.reserved, delta.spent, delta.calls = '0', negative(hold.amount), '-1'
-    delta.charged_at = hold.charged_at
+    delta.charged_at, delta.ticked = hold.charged_at, not hold.charged_at and '0'
   elseif not is_open(hold) then
     return { 'CLOSED', hold.state }
   end

@@ -40,9 +40,12 @@ local function name_of(scope_key)
   return kind, unquoted(id)
 end
 
+local function index_of(scope_key)
+  return KEY_PREFIX .. 'index:' .. string.match(scope_key, ':scope:(%l+):') .. ':lifetime'
+end
+
 local function list_scope(here, scope_key)
-  local kind = string.match(scope_key, ':scope:(%l+):')
-  redis.call('ZADD', KEY_PREFIX .. 'index:' .. kind .. ':lifetime', here.now, scope_key)
+  redis.call('ZADD', index_of(scope_key), here.now, scope_key)
 end
 
 local function read_scope(key)
@@ -85,21 +88,23 @@ end
 
 -- What a movement changes, beside the counters of a lifetime: {reserved, spent, calls} as text of a
 -- call that was reserved `at` a moment, nil when that is not known; `charged_at` is when the money
--- that is corrected was spent, else it is spent now.
+-- that is corrected was spent, else it is spent now. `ticked` is what ticks see as spent where that
+-- is something else: an expiry by a replica of the version before was not told to them.
 local function movement(here, at, delta)
   local committed = text(tonumber(delta.reserved) + tonumber(delta.spent))
+  local ticked = delta.ticked or delta.spent
   delta.windows = windows_between(at or here.now, here.now)
   delta.at, delta.ticks, delta.charges = at or here.now, {}, {}
   if at and committed ~= '0' then
     delta.ticks = { NAMES.c, committed }
   end
-  if delta.spent ~= '0' then
-    delta.charges = { NAMES.v, delta.spent }
-    delta.charged_at = delta.charged_at or here.now
-    if at then
-      delta.ticks[#delta.ticks + 1], delta.ticks[#delta.ticks + 2] = NAMES.s, delta.spent
-    end
+  if at and ticked ~= '0' then
+    delta.ticks[#delta.ticks + 1], delta.ticks[#delta.ticks + 2] = NAMES.s, ticked
   end
+  if ticked ~= '0' then
+    delta.charges = { NAMES.v, ticked }
+  end
+  delta.charged_at = delta.charged_at or here.now
   return delta
 end
 
@@ -114,9 +119,7 @@ local function move(here, key, delta)
     add(key, window .. ':s', delta.spent)
   end
   add_at(here, key, delta.at, delta.ticks)
-  if delta.charged_at then
-    add_at(here, key, delta.charged_at, delta.charges)
-  end
+  add_at(here, key, delta.charged_at, delta.charges)
 end
 
 local function hold_in(here, scope, amount_text)

@@ -51,6 +51,9 @@ local function resume_scope(here, scope_key)
   if state then
     redis.call('HDEL', scope_key, 'state', 'since', 'reason', 'actor')
     forget_velocity(here, scope_key)
+    if redis.call('EXISTS', scope_key) == 0 then
+      redis.call('ZREM', index_of(scope_key), scope_key)
+    end
   end
   return state or nil
 end
