@@ -124,6 +124,7 @@ class Accounts:
         self._limits = limits
         self._book = book
         self._rules = Rulebook()
+        self._reading_rules = asyncio.Lock()
         self._hold_ms = hold_ms
         self._wait_s = hold_ms / 1000 + WAIT_MARGIN_S
         self._metrics = metrics
@@ -220,10 +221,16 @@ class Accounts:
             admission = await ask(reservation)
             if not isinstance(admission, Stale):
                 return reservation, admission
-            self._rules = await self._book.read()
+            await self._read_rules(admission.version)
             in_force = self._rules.in_force(reservation.scopes, caller, self._limits)
             reservation = replace(reservation, in_force=in_force)
         raise StoreUnavailableError(f"the rules changed {MOST_RELOADS} times during one call")
+
+    async def _read_rules(self, version: int) -> None:
+        """Read the rules, unless another call has read that version meanwhile."""
+        async with self._reading_rules:
+            if self._rules.version != version:
+                self._rules = await self._book.read()
 
     def note_refusal(self, identity: CallerIdentity, refusal: Refusal) -> None:
         """Record a call that is refused before the store is asked."""
