@@ -29,6 +29,13 @@ local function extend(keys, args)
   return { 'OK' }
 end
 
+-- What an expiry assumed was spent then, and is corrected there. Of one by a replica of the version
+-- before, ticks have not heard.
+local function correct(delta, hold, actual_text)
+  delta.charged_at, delta.charged_seq = hold.charged_at, hold.charged_seq
+  delta.ticked = not hold.charged_at and actual_text
+end
+
 -- ARGV: id, actual cost, '1' when the cost is an upper bound. Records the cost in full, above the
 -- reservation too. Returns {OK, seq, at, overshoot, remaining}, {CLOSED, state} or {UNKNOWN}.
 local function settle(keys, args)
@@ -48,7 +55,7 @@ local function settle(keys, args)
     delta.reserved = negative(hold.amount)
   elseif hold.state == 'EXPIRED_SPENT' then
     delta.spent, delta.calls = text(actual - tonumber(hold.amount)), '0'
-    delta.charged_at, delta.ticked = hold.charged_at, not hold.charged_at and actual_text
+    correct(delta, hold, actual_text)
   end
   local overshoot = text(math.max(0, actual - tonumber(hold.amount)))
   local seq = record(here, 'settle', id, hold, delta,
@@ -70,7 +77,7 @@ local function release(keys, args)
   local delta = { reserved = negative(hold.amount), spent = '0', calls = '0' }
   if hold.state == 'EXPIRED_SPENT' then
     delta.reserved, delta.spent, delta.calls = '0', negative(hold.amount), '-1'
-    delta.charged_at, delta.ticked = hold.charged_at, not hold.charged_at and '0'
+    correct(delta, hold, '0')
   elseif not is_open(hold) then
     return { 'CLOSED', hold.state }
   end
@@ -86,11 +93,13 @@ local function expire_hold(here, id, hold)
   local state = 'EXPIRED_RELEASED'
   if hold.state == 'DISPATCHED' then
     state, delta.spent, delta.calls = 'EXPIRED_SPENT', hold.amount, '1'
-    redis.call('HSET', hold.key, 'charged', here.now_text)
   else
     uncount_call(hold)
   end
   local seq = record(here, 'expire', id, hold, delta, { 'as', state })
+  if state == 'EXPIRED_SPENT' then
+    redis.call('HSET', hold.key, 'charged', here.now_text, 'charged_seq', seq)
+  end
   close(here, id, hold, state, delta, KEEP_EXPIRED_MS)
   return state, seq
 end

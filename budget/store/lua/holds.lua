@@ -3,8 +3,8 @@
 -- KEYS of what concerns one: meta, holds by expiry, ledger, the hold.
 -- hold: state, amount, instance, scopes (keys, one a line), at (when it was reserved), limits
 --       (scope's place, window, limit, one a line); with an idempotency key: claim; where
---       executions are counted: activity, ordinal; once it is past its time: late; and when it
---       expired as spent: charged, when that was
+--       executions are counted: activity, ordinal; once it is past its time: late; and where it
+--       expired as spent: charged, charged_seq, when that was and its ledger entry
 
 local KEEP_CLOSED_MS = 60000
 local KEEP_EXPIRED_MS = 86400000
@@ -15,14 +15,14 @@ end
 
 local function read_hold(key)
   local row = redis.call('HMGET', key, 'state', 'amount', 'instance', 'scopes', 'claim', 'activity',
-    'ordinal', 'at', 'limits', 'charged')
+    'ordinal', 'at', 'limits', 'charged', 'charged_seq')
   if not row[1] then
     return nil
   end
   local hold = {
     key = key, state = row[1], amount = row[2], instance = row[3], scopes = {}, claim = row[5],
     activity = row[6], ordinal = row[7], at = tonumber(row[8] or ''), limits = row[9] or '',
-    charged_at = tonumber(row[10] or ''),
+    charged_at = tonumber(row[10] or ''), charged_seq = tonumber(row[11] or ''),
   }
   for scope in string.gmatch(row[4], '[^\n]+') do
     hold.scopes[#hold.scopes + 1] = scope

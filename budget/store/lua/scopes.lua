@@ -88,7 +88,7 @@ end
 
 -- What a movement changes, beside the counters of a lifetime: {reserved, spent, calls} as text of a
 -- call that was reserved `at` a moment, nil when that is not known; `charged_at` is when the money
--- that is corrected was spent, else it is spent now. `ticked` is what ticks see as spent where that
+-- that is corrected was spent, and `charged_seq` its ledger entry, else it is spent now. `ticked` is what ticks see as spent where that
 -- is something else: an expiry by a replica of the version before was not told to them.
 local function movement(here, at, delta)
   local committed = text(tonumber(delta.reserved) + tonumber(delta.spent))
@@ -119,7 +119,10 @@ local function move(here, key, delta)
     add(key, window .. ':s', delta.spent)
   end
   add_at(here, key, delta.at, delta.ticks)
-  add_at(here, key, delta.charged_at, delta.charges)
+  local resumed = delta.charged_seq and redis.call('HGET', key, 'resumed')
+  if not resumed or delta.charged_seq > tonumber(resumed) then
+    add_at(here, key, delta.charged_at, delta.charges)
+  end
 end
 
 local function hold_in(here, scope, amount_text)

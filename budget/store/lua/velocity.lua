@@ -1,6 +1,7 @@
 -- How fast a scope spends; and scopes whose calls are stopped, by that or by somebody.
 --
--- scope: of one that is stopped: state (killed, velocity), since, reason, actor
+-- scope: of one that is stopped: state (killed, velocity), since, reason, actor; of one that was
+--        resumed: resumed, the last ledger entry before that
 --
 -- The kill of all calls is in meta and that of an instance in its record, where replicas of the
 -- version before look for them. A velocity counts what was spent in the last ticks, whenever its
@@ -43,6 +44,7 @@ local function forget_velocity(here, scope_key)
   for block = newest - floor(TICKS_OVER['10m'] / BLOCK_TICKS), newest do
     redis.call('HDEL', block_key(scope_key, block), unpack(NAMES.v))
   end
+  redis.call('HSET', scope_key, 'resumed', text(here.seq))
 end
 
 -- Returns the state that it was in, nil when its calls passed.
@@ -50,8 +52,9 @@ local function resume_scope(here, scope_key)
   local state = redis.call('HGET', scope_key, 'state')
   if state then
     redis.call('HDEL', scope_key, 'state', 'since', 'reason', 'actor')
-    forget_velocity(here, scope_key)
-    if redis.call('EXISTS', scope_key) == 0 then
+    if redis.call('EXISTS', scope_key) == 1 then
+      forget_velocity(here, scope_key)
+    else
       redis.call('ZREM', index_of(scope_key), scope_key)
     end
   end
