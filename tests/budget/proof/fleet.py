@@ -24,6 +24,9 @@ TOKENS: Final = 10
 CALL_NANO_USD: Final = 100_000_000
 """$0.10: TOKENS of the price file."""
 
+PATIENCE_S: Final = 30
+"""How long a caller comes again after a 429."""
+
 PRICES: Final = f"""\
 models:
   {MODEL}: {{input_usd_per_million: 0, output_usd_per_million: 10000}}
@@ -86,6 +89,17 @@ class Fleet:
         url = self.gateways[number % len(self.gateways)] + CHAT
         async with self.session.post(url, data=body_of(**fields), headers=headers) as response:
             yield response
+
+    async def persist(
+        self, number: int = 0, headers: dict[str, str] | None = None, **fields: Any
+    ) -> list[Answer]:
+        """Call as the refusals tell: again after a 429, never after a 402."""
+        async with asyncio.timeout(PATIENCE_S):
+            answers = [await self.call(number, headers, **fields)]
+            while answers[-1].status == 429:
+                await asyncio.sleep(int(answers[-1].headers["retry-after-ms"]) / 1000)
+                answers.append(await self.call(number, headers, **fields))
+        return answers
 
     async def calls(self, *, of: range, **fields: Any) -> list[Answer]:
         """Make many calls at once, spread over the gateways."""

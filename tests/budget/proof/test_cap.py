@@ -3,23 +3,19 @@
 import asyncio
 import contextlib
 from collections import Counter
-from typing import Any
 
 from tests.budget.proof.conftest import StartFleet
-from tests.budget.proof.fleet import CALL_NANO_USD, TOKENS, Answer, Fleet, assert_books_agree
+from tests.budget.proof.fleet import (
+    CALL_NANO_USD,
+    TOKENS,
+    Answer,
+    Fleet,
+    assert_books_agree,
+)
 
 CROWD = 1_000
 CAP_NANO_USD = 5_000_000_000
 AFFORDABLE = 50
-
-
-async def persist(fleet: Fleet, number: int, **fields: Any) -> list[Answer]:
-    """Call as the refusals tell: again after a 429, never after a 402."""
-    answers = [await fleet.call(number, **fields)]
-    while answers[-1].status == 429:
-        await asyncio.sleep(int(answers[-1].headers["retry-after-ms"]) / 1000)
-        answers.append(await fleet.call(number, **fields))
-    return answers
 
 
 def assert_in_flight(answer: Answer) -> None:
@@ -44,7 +40,7 @@ async def test_a_thousand_calls_at_once_spend_the_cap_and_nothing_above(
 ) -> None:
     """50 calls of $0.10 fit into $5: 950 end with 402, after a 429 while money is held."""
     fleet = await start_fleet(FAKE_LLM_TTFT_S="0.2", BUDGET_CAP_USD="5")
-    stories = await asyncio.gather(*(persist(fleet, number) for number in range(CROWD)))
+    stories = await asyncio.gather(*(fleet.persist(number) for number in range(CROWD)))
     ends = Counter(story[-1].kind for story in stories)
     assert ends == {"200": AFFORDABLE, "402 budget_exceeded": CROWD - AFFORDABLE}
     in_flight = [answer for story in stories for answer in story[:-1]]
@@ -95,7 +91,7 @@ async def test_calls_cheaper_than_their_bound_use_up_the_cap_and_never_pass_it(
         FAKE_LLM_TTFT_S="0.05", FAKE_LLM_OUTPUT_TOKENS=str(TOKENS), BUDGET_CAP_USD="5"
     )
     stories = await asyncio.gather(
-        *(persist(fleet, number, max_tokens=2 * TOKENS) for number in range(200))
+        *(fleet.persist(number, max_tokens=2 * TOKENS) for number in range(200))
     )
     ends = Counter(story[-1].kind for story in stories)
     assert ends == {"200": 49, "402 request_exceeds_budget": 151}

@@ -4,8 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from budget.limits import LimitRule, Match
+from budget.scopes import ScopeKind, Window
+from budget.store.limits import LimitBook
+from budget.store.link import RedisLink
+from metering.money import NanoUsd
 from tests.budget.proof.conftest import StartFleet
-from tests.budget.proof.fleet import Fleet, assert_books_agree
+from tests.budget.proof.fleet import CALL_NANO_USD, Fleet, assert_books_agree
 
 CALLERS = 16
 ORDER = {"reason": "runaway", "actor": "operator"}
@@ -55,3 +60,39 @@ async def test_a_kill_of_one_instance_stops_no_other(start_fleet: StartFleet) ->
     killed, alive = [await fleet.call(1, {"X-Workflow-Instance": name}) for name in ("i-7", "i-8")]
     assert (killed.kind, alive.kind) == ("402 budget_killed", "200")
     assert [call["instance"] for call in await fleet.served()] == ["i-8"]
+
+
+async def test_a_limit_lowered_is_in_force_on_both_gateways_with_the_next_call(
+    start_fleet: StartFleet, link: RedisLink
+) -> None:
+    """While callers hammer both, an edit to nothing lets no later call through, and back again."""
+    fleet, book = await start_fleet(BUDGET_CAP_USD="1000"), LimitBook(link)
+    async with busy(fleet, 0), busy(fleet, 1):
+        for _ in range(10):
+            for gateway in (0, 1):
+                assert await next_calls(fleet, gateway) == {"200"}
+            await book.put(global_limit(0), "operator")
+            for gateway in (0, 1):
+                assert await next_calls(fleet, gateway) == {"402 request_exceeds_budget"}
+            await book.put(global_limit(10_000), "operator")
+    await assert_books_agree(fleet)
+
+
+async def test_what_was_spent_counts_under_a_limit_that_is_lowered_below_it(
+    start_fleet: StartFleet, link: RedisLink
+) -> None:
+    """An edit clears no usage: after $0.50 a limit of $0.40 refuses, one of $0.60 lets one pass."""
+    fleet, book = await start_fleet(BUDGET_CAP_USD="1000"), LimitBook(link)
+    await fleet.calls(of=range(5))
+    answers = []
+    for dimes in (4, 5, 6):
+        await book.put(global_limit(dimes), "operator")
+        answers += [(await fleet.call(number)).kind for number in range(2)]
+    assert answers == ["402 budget_exceeded"] * 4 + ["200", "402 budget_exceeded"]
+    assert await assert_books_agree(fleet) == 6 * CALL_NANO_USD
+
+
+def global_limit(dimes: int) -> LimitRule:
+    """Limit all calls together to so many."""
+    amount = NanoUsd(dimes * CALL_NANO_USD)
+    return LimitRule(ScopeKind.GLOBAL, Window.LIFETIME, Match.ID, "", amount)
