@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from budget.accounts import Receipt, Ticket
 from budget.answers import MAX_STORED_BYTES, StoredAnswer, Tee, storable
+from budget.caller import Caller
 from budget.calls import refusals
 from budget.calls.gateway import OUTCOME_UNKNOWN
 from budget.calls.pricing import PricedCall, price_call
@@ -41,13 +42,13 @@ class Outgoing:
 
     Attributes:
         call: Its bound, and the body that is sent.
-        identity: Who makes it.
+        caller: Who makes it.
         claim: Its idempotency key.
         ordinal: Its number in its activity; given back when it gets no answer to keep.
     """
 
     call: PricedCall
-    identity: CallerIdentity
+    caller: Caller
     claim: Claim | None
     ordinal: Ordinal | None
 
@@ -62,7 +63,9 @@ def is_free(request: Any) -> bool:
     return request.method == "GET" and _FREE.search(request.url.path) is not None
 
 
-def price_request(request: Any, body: bytes, prices: PriceBook, settings: Settings) -> Outgoing:
+def price_request(
+    request: Any, body: bytes, prices: PriceBook, settings: Settings, tenant: str
+) -> Outgoing:
     """Bound what a request of httpx or httpx2 may cost.
 
     Raises:
@@ -82,7 +85,7 @@ def price_request(request: Any, body: bytes, prices: PriceBook, settings: Settin
     if settings.replays:
         headers = [(name.lower(), value) for name, value in request.headers.raw]
         claim = claim_of(identity, headers, request.url.raw_path.decode("ascii"), body)
-    return Outgoing(call, identity, claim, ordinal)
+    return Outgoing(call, Caller(identity, tenant), claim, ordinal)
 
 
 def sent_headers(request: Any) -> list[tuple[bytes, bytes]]:

@@ -18,6 +18,7 @@ import structlog
 
 from budget.accounts import Accounts, Receipt, Ticket
 from budget.answers import StoredAnswer
+from budget.caller import Caller
 from budget.calls import refusals
 from budget.calls.pricing import PricedCall
 from budget.calls.refusals import Refusal
@@ -35,7 +36,6 @@ from budget.settings import Settings
 from budget.store.link import RedisLink
 from budget.store.stops import StopQueue
 from budget.store.store import Store
-from metering.identity import CallerIdentity
 from metering.prices import PriceBook
 from metering.usage import Usage
 from serving.errors import StartError
@@ -57,6 +57,7 @@ class Office:
     Attributes:
         prices: What calls cost.
         settings: The gateway's, for this budget.
+        tenant: Whose calls these are.
 
     Raises:
         PriceFileError, OSError: A price file that can't be used.
@@ -65,6 +66,7 @@ class Office:
     def __init__(self, budget: Budget) -> None:
         log_by_logging()
         self.settings = budget.settings()
+        self.tenant = budget.tenant
         self.prices = PriceBook(self.settings.price_file)
         self._thread = LoopThread()
         self._parts = self._thread.submit(_open(self.settings)).result()
@@ -82,7 +84,7 @@ class Office:
         return self._parts.gate.reason
 
     def begin(
-        self, call: PricedCall, identity: CallerIdentity, claim: Claim | None
+        self, call: PricedCall, caller: Caller, claim: Claim | None
     ) -> Handover[Ticket | Replay]:
         """Reserve and dispatch; what is given up holds nothing.
 
@@ -94,7 +96,7 @@ class Office:
         if self._is_closed:
             raise RefusedError(_unavailable("its transport is closed"))
         return Handover(
-            self._thread.loop, lambda: self._parts.admit(call, identity, claim), self._parts.undo
+            self._thread.loop, lambda: self._parts.admit(call, caller, claim), self._parts.undo
         )
 
     def settle(
@@ -164,12 +166,10 @@ class _Parts:
         if self._settings.scheduler_address is not None:
             self._tasks.append(asyncio.create_task(self._stopper(), name="stopper"))
 
-    async def admit(
-        self, call: PricedCall, identity: CallerIdentity, claim: Claim | None
-    ) -> Ticket | Replay:
+    async def admit(self, call: PricedCall, caller: Caller, claim: Claim | None) -> Ticket | Replay:
         """Admit a call; its hold lives on until it is told how the call ended."""
         try:
-            admission = await self.accounts.admit(call, identity, claim, _wait)
+            admission = await self.accounts.admit(call, caller, claim, _wait)
         except RefusedError as error:
             if isinstance(error.__cause__, StoreError):
                 raise RefusedError(_unavailable(str(error.__cause__))) from error

@@ -109,7 +109,7 @@ class BudgetTransport(SyncTransport):
             return inner.handle_request(request)
         office = self._shared.enter()
         try:
-            outgoing = price_request(request, request.read(), office.prices, office.settings)
+            outgoing = _priced(request, request.read(), office)
         except RefusedError as error:
             return _refused(library, error)
         try:
@@ -152,9 +152,10 @@ class BudgetTransport(SyncTransport):
         return _whole(library, response, ticket, body, receipt and receipt.result())
 
     def _inner_of(self, library: Any) -> Any:
-        if self._inner is None:
-            self._inner = library.HTTPTransport(limits=limits_of(library))
-        return self._inner
+        with self._shared.lock:
+            if self._inner is None:
+                self._inner = library.HTTPTransport(limits=limits_of(library))
+            return self._inner
 
 
 class AsyncBudgetTransport(AsyncTransport):
@@ -179,7 +180,7 @@ class AsyncBudgetTransport(AsyncTransport):
         # Entered in a thread: the first one asks the store, and the loop goes on meanwhile.
         office = await asyncio.to_thread(self._shared.enter)
         try:
-            outgoing = price_request(request, body, office.prices, office.settings)
+            outgoing = _priced(request, body, office)
         except RefusedError as error:
             return _refused(library, error)
         try:
@@ -238,8 +239,12 @@ def limits_of(library: Any) -> Any:
     )
 
 
+def _priced(request: Any, body: bytes, office: Office) -> Outgoing:
+    return price_request(request, body, office.prices, office.settings, office.tenant)
+
+
 def _admit(office: Office, outgoing: Outgoing) -> Ticket | Replay:
-    handover = office.begin(outgoing.call, outgoing.identity, outgoing.claim)
+    handover = office.begin(outgoing.call, outgoing.caller, outgoing.claim)
     try:
         return handover.outcome.result()
     except RefusedError:
@@ -251,7 +256,7 @@ def _admit(office: Office, outgoing: Outgoing) -> Ticket | Replay:
 
 
 async def _admitted(office: Office, outgoing: Outgoing) -> Ticket | Replay:
-    handover = office.begin(outgoing.call, outgoing.identity, outgoing.claim)
+    handover = office.begin(outgoing.call, outgoing.caller, outgoing.claim)
     try:
         return await asyncio.wrap_future(handover.outcome)
     except RefusedError:

@@ -109,9 +109,12 @@ def test_an_activity_executed_too_often_makes_a_zombie(redis_url: str, provider:
         for _ in range(2):
             with activity(activity_context()):
                 team.chat()
-        with activity(activity_context()), pytest.raises(NonRetryableError) as caught:
-            with non_retryable():
-                team.chat()
+        with (
+            activity(activity_context()),
+            pytest.raises(NonRetryableError) as caught,
+            non_retryable(),
+        ):
+            team.chat()
         assert caught.value.code == "workflow_not_live"
 
 

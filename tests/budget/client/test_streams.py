@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from budget.client import Budget
-from tests.budget.client.desk import Desk, asked, calls, desk, totals
+from tests.budget.client.desk import Desk, calls, desk, totals
 from tests.budget.gateways import CALL_NANO_USD, Provider, wait_until
 
 RICH = "1000"
