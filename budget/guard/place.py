@@ -1,0 +1,44 @@
+"""Which activity is executed: the same each time that the engine delivers it again."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from budget.guard.errors import GuardUsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An activity in its workflow.
+
+    Attributes:
+        instance: Id of the workflow instance.
+        execution_id: The SDK's task execution id; the same over redeliveries and retries.
+        task_id: Number of the task; a retry has one of its own, a redelivery has not.
+    """
+
+    instance: str
+    execution_id: str
+    task_id: int
+
+    @classmethod
+    def of(cls, ctx: Any) -> "Place":
+        """Read it from the SDK's WorkflowActivityContext.
+
+        Raises:
+            GuardUsageError: It is none.
+        """
+        try:
+            execution_id = ctx.get_inner_context().task_execution_id
+            return cls(ctx.workflow_id, execution_id or "", int(ctx.task_id))
+        except (AttributeError, TypeError, ValueError) as error:
+            raise GuardUsageError(
+                "a guarded function is a Dapr activity: its first argument is the "
+                f"WorkflowActivityContext, got {type(ctx).__name__}"
+            ) from error
+
+    @property
+    def key(self) -> str:
+        """Return a digest that no other activity has."""
+        parts = (self.instance, self.execution_id, str(self.task_id))
+        return sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()
