@@ -18,11 +18,10 @@ import structlog
 
 from budget.accounts import Accounts, Receipt, Ticket
 from budget.answers import StoredAnswer
-from budget.caller import Caller
 from budget.calls import refusals
-from budget.calls.pricing import PricedCall
+from budget.calls.providers import metered_routes
 from budget.calls.refusals import Refusal
-from budget.claims import Claim
+from budget.client.calls import Outgoing
 from budget.client.logs import log_by_logging
 from budget.client.loop import Handover, LoopThread
 from budget.client.options import Budget
@@ -33,9 +32,11 @@ from budget.metrics import Metrics
 from budget.reservations import Replay, Rules
 from budget.scopes import Limits
 from budget.settings import Settings
+from budget.store.limits import LimitBook
 from budget.store.link import RedisLink
 from budget.store.stops import StopQueue
 from budget.store.store import Store
+from metering.money import NanoUsd
 from metering.prices import PriceBook
 from metering.usage import Usage
 from serving.errors import StartError
@@ -55,7 +56,7 @@ class Office:
         budget: What it enforces.
 
     Attributes:
-        prices: What calls cost.
+        routes: Those that cost money, by path.
         settings: The gateway's, for this budget.
         tenant: Whose calls these are.
 
@@ -67,7 +68,8 @@ class Office:
         log_by_logging()
         self.settings = budget.settings()
         self.tenant = budget.tenant
-        self.prices = PriceBook(self.settings.price_file)
+        prices = PriceBook(self.settings.price_file)
+        self.routes = metered_routes(prices, self.settings.default_max_tokens)
         self._thread = LoopThread()
         self._parts = self._thread.submit(_open(self.settings)).result()
         self._is_closed = False
@@ -83,9 +85,7 @@ class Office:
         """Why no call is let through; None while they are."""
         return self._parts.gate.reason
 
-    def begin(
-        self, call: PricedCall, caller: Caller, claim: Claim | None
-    ) -> Handover[Ticket | Replay]:
+    def begin(self, outgoing: Outgoing) -> Handover[Ticket | Replay]:
         """Reserve and dispatch; what is given up holds nothing.
 
         The outcome raises RefusedError.
@@ -95,15 +95,20 @@ class Office:
         """
         if self._is_closed:
             raise RefusedError(_unavailable("its transport is closed"))
-        return Handover(
-            self._thread.loop, lambda: self._parts.admit(call, caller, claim), self._parts.undo
-        )
+        return Handover(self._thread.loop, lambda: self._parts.admit(outgoing), self._parts.undo)
 
     def settle(
-        self, ticket: Ticket, usage: Usage | None, stored: StoredAnswer | None = None
+        self,
+        ticket: Ticket,
+        usage: Usage | None,
+        stored: StoredAnswer | None = None,
+        *,
+        least_nano_usd: NanoUsd | None = None,
     ) -> "Future[Receipt | None]":
         """Charge a call; without usage at its worst case. None when the office has closed."""
-        return self._submit(self._parts.accounts.settle(ticket, usage, stored))
+        return self._submit(
+            self._parts.accounts.settle(ticket, usage, stored, least_nano_usd=least_nano_usd)
+        )
 
     def release(self, ticket: Ticket) -> Future[None]:
         """Give back what a call held that cost nothing."""
@@ -140,7 +145,8 @@ class _Parts:
             settings.instance_cap_nano_usd,
             settings.safety_cap_nano_usd,
         )
-        self.accounts = Accounts(store, self.gate, limits, settings.hold_ms, metrics)
+        book = LimitBook(self._link)
+        self.accounts = Accounts(store, self.gate, limits, settings.hold_ms, metrics, book=book)
         self._keeper = Keeper(
             self._link,
             store,
@@ -166,10 +172,10 @@ class _Parts:
         if self._settings.scheduler_address is not None:
             self._tasks.append(asyncio.create_task(self._stopper(), name="stopper"))
 
-    async def admit(self, call: PricedCall, caller: Caller, claim: Claim | None) -> Ticket | Replay:
+    async def admit(self, outgoing: Outgoing) -> Ticket | Replay:
         """Admit a call; its hold lives on until it is told how the call ended."""
         try:
-            admission = await self.accounts.admit(call, caller, claim, _wait)
+            admission = await self._admit(outgoing)
         except RefusedError as error:
             if isinstance(error.__cause__, StoreError):
                 raise RefusedError(_unavailable(str(error.__cause__))) from error
@@ -178,6 +184,18 @@ class _Parts:
             # The read timeout of the caller's client bounds no plain call as a whole.
             self.accounts.renewals.begin(admission.reservation.id)
         return admission
+
+    async def _admit(self, outgoing: Outgoing) -> Ticket | Replay:
+        """Ask; where that is wanted, once more for a smaller call when it does not fit."""
+        call, caller, claim = outgoing.call, outgoing.caller, outgoing.claim
+        try:
+            return await self.accounts.admit(call, caller, claim, _wait)
+        except RefusedError as error:
+            tokens = error.refusal.affordable_output_tokens
+            smaller = call.clamped(tokens) if outgoing.clamps and tokens is not None else None
+            if smaller is None:
+                raise
+        return await self.accounts.admit(smaller, caller, claim, _wait)
 
     async def undo(self, admission: Ticket | Replay) -> None:
         """Give back what is held for a call that is not made after all."""

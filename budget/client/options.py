@@ -41,6 +41,7 @@ class Budget:
         mode: `cap` enforces; `observe` counts and refuses nothing but for the safety stop.
         tenant: Whose calls these are.
         default_max_tokens: For requests that limit nothing.
+        clamp: Make a call smaller that does not fit, unless `x-budget-clamp` says otherwise.
         hold_s: After so long without a sign of this process, a call's money counts as spent.
         price_file: Overrides of unit prices.
         allow_unsafe_store: Go on with a Redis that may forget money.
@@ -62,6 +63,7 @@ class Budget:
     mode: Literal["cap", "observe"] = "cap"
     tenant: str = UNKNOWN
     default_max_tokens: int = 1024
+    clamp: bool = False
     hold_s: float = 130
     price_file: Path | None = None
     allow_unsafe_store: bool = False
@@ -90,6 +92,7 @@ class Budget:
             mode=found.mode,
             tenant=tenant,
             default_max_tokens=found.default_max_tokens,
+            clamp=found.clamp,
             hold_s=found.hold_ms / 1000,
             price_file=found.price_file,
             allow_unsafe_store=found.allow_unsafe_store,
@@ -109,6 +112,7 @@ class Budget:
             safety_cap_nano_usd=self.safety_cap_usd,
             mode=self.mode,
             default_max_tokens=self.default_max_tokens,
+            clamp=self.clamp,
             upstream_timeout_s=self.hold_s / 2,
             hold_margin_s=self.hold_s / 2,
             price_file=self.price_file,

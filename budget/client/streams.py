@@ -41,10 +41,12 @@ class Charge:
         if self._is_made:
             return None
         self._is_made = True
-        usage, stored = self._metered.whole() if is_whole else self._metered.so_far()
-        if usage is None:
+        outcome = self._metered.whole() if is_whole else self._metered.so_far()
+        if outcome.usage is None:
             self._outgoing.failed()
-        return self._office.settle(self._ticket, usage, stored)
+        return self._office.settle(
+            self._ticket, outcome.usage, outcome.stored, least_nano_usd=outcome.least_nano_usd
+        )
 
     def drop(self) -> None:
         """Settle for a stream that nobody holds any more; never blocks, never raises."""
@@ -75,6 +77,8 @@ class MeteredStream(SyncStream):
             for chunk in self._response.iter_bytes():
                 if kept := self._metered.feed(chunk):
                     yield kept
+                if self._metered.is_beyond:
+                    break
         except SseError as error:
             raise _unreadable(self._library, error) from error
         except GeneratorExit:
@@ -83,7 +87,7 @@ class MeteredStream(SyncStream):
         except BaseException:
             self._charge.make(is_whole=False)
             raise
-        _wait_for(self._charge.make(is_whole=True))
+        _wait_for(self._charge.make(is_whole=not self._metered.is_beyond))
 
     def close(self) -> None:
         """Close the connection and settle what is not settled."""
@@ -109,6 +113,8 @@ class AsyncMeteredStream(AsyncStream):
             async for chunk in self._response.aiter_bytes():
                 if kept := self._metered.feed(chunk):
                     yield kept
+                if self._metered.is_beyond:
+                    break
         except SseError as error:
             raise _unreadable(self._library, error) from error
         except GeneratorExit:
@@ -117,7 +123,7 @@ class AsyncMeteredStream(AsyncStream):
             # Also cancelled: nothing may be waited for here.
             self._charge.make(is_whole=False)
             raise
-        await _awaited(self._charge.make(is_whole=True))
+        await _awaited(self._charge.make(is_whole=not self._metered.is_beyond))
 
     async def aclose(self) -> None:
         """Close the connection and settle what is not settled."""

@@ -21,6 +21,7 @@ from budget.client.calls import (
     is_event_stream,
     is_free,
     price_request,
+    provider_for,
     replay_headers,
     returned_headers,
     sent_headers,
@@ -111,12 +112,12 @@ class BudgetTransport(SyncTransport):
         try:
             outgoing = _priced(request, request.read(), office)
         except RefusedError as error:
-            return _refused(library, error)
+            return _refused(request, error)
         try:
             admission = _admit(office, outgoing)
         except RefusedError as error:
             outgoing.failed()
-            return _refused(library, error)
+            return _refused(request, error)
         if isinstance(admission, Replay):
             return _replayed(library, admission)
         return self._send(request, outgoing, admission, office)
@@ -133,8 +134,8 @@ class BudgetTransport(SyncTransport):
         library = library_of(request)
         body = None
         try:
-            response = self._inner.handle_request(_sent(library, request, outgoing))
-            if not (outgoing.call.is_stream and is_event_stream(response)):
+            response = self._inner.handle_request(_sent(library, request, outgoing, ticket))
+            if not (ticket.call.is_stream and is_event_stream(response)):
                 body = _read(response)
         except BaseException as error:
             outgoing.failed()
@@ -144,7 +145,7 @@ class BudgetTransport(SyncTransport):
                 office.settle(ticket, None).result()
             raise
         if body is None:
-            metered = Metered(ticket, response)
+            metered = Metered(outgoing.route, ticket, response)
             charge = Charge(office, ticket, outgoing, metered)
             stream = self._shared.hold(MeteredStream(response, metered, charge, library))
             return _streamed(library, response, ticket, stream)
@@ -182,12 +183,12 @@ class AsyncBudgetTransport(AsyncTransport):
         try:
             outgoing = _priced(request, body, office)
         except RefusedError as error:
-            return _refused(library, error)
+            return _refused(request, error)
         try:
             admission = await _admitted(office, outgoing)
         except RefusedError as error:
             outgoing.failed()
-            return _refused(library, error)
+            return _refused(request, error)
         if isinstance(admission, Replay):
             return _replayed(library, admission)
         return await self._send(request, outgoing, admission, office)
@@ -204,8 +205,10 @@ class AsyncBudgetTransport(AsyncTransport):
         library = library_of(request)
         body = None
         try:
-            response = await self._inner.handle_async_request(_sent(library, request, outgoing))
-            if not (outgoing.call.is_stream and is_event_stream(response)):
+            response = await self._inner.handle_async_request(
+                _sent(library, request, outgoing, ticket)
+            )
+            if not (ticket.call.is_stream and is_event_stream(response)):
                 body = await _aread(response)
         except BaseException as error:
             outgoing.failed()
@@ -216,7 +219,7 @@ class AsyncBudgetTransport(AsyncTransport):
                 office.settle(ticket, None)
             raise
         if body is None:
-            metered = Metered(ticket, response)
+            metered = Metered(outgoing.route, ticket, response)
             charge = Charge(office, ticket, outgoing, metered)
             stream = self._shared.hold(AsyncMeteredStream(response, metered, charge, library))
             return _streamed(library, response, ticket, stream)
@@ -240,11 +243,11 @@ def limits_of(library: Any) -> Any:
 
 
 def _priced(request: Any, body: bytes, office: Office) -> Outgoing:
-    return price_request(request, body, office.prices, office.settings, office.tenant)
+    return price_request(request, body, office.routes, office.settings, office.tenant)
 
 
 def _admit(office: Office, outgoing: Outgoing) -> Ticket | Replay:
-    handover = office.begin(outgoing.call, outgoing.caller, outgoing.claim)
+    handover = office.begin(outgoing)
     try:
         return handover.outcome.result()
     except RefusedError:
@@ -256,7 +259,7 @@ def _admit(office: Office, outgoing: Outgoing) -> Ticket | Replay:
 
 
 async def _admitted(office: Office, outgoing: Outgoing) -> Ticket | Replay:
-    handover = office.begin(outgoing.call, outgoing.caller, outgoing.claim)
+    handover = office.begin(outgoing)
     try:
         return await asyncio.wrap_future(handover.outcome)
     except RefusedError:
@@ -269,7 +272,7 @@ async def _admitted(office: Office, outgoing: Outgoing) -> Ticket | Replay:
 
 def _close(office: Office, outgoing: Outgoing, ticket: Ticket, response: Any, body: bytes) -> Any:
     """Begin to charge what an answer says the call used; return the future of a receipt or None."""
-    usage = usage_of(body)
+    usage = usage_of(outgoing.route, body)
     if not response.is_success:
         outgoing.failed()
     if usage is None and cost_nothing(response.status_code):
@@ -291,20 +294,22 @@ async def _aread(response: Any) -> bytes:
         await response.aclose()
 
 
-def _sent(library: Any, request: Any, outgoing: Outgoing) -> Any:
+def _sent(library: Any, request: Any, outgoing: Outgoing, ticket: Ticket) -> Any:
     return library.Request(
         request.method,
         request.url,
-        headers=sent_headers(request),
-        content=outgoing.call.body,
+        headers=sent_headers(request, outgoing.caller),
+        content=ticket.call.body,
         extensions=request.extensions,
     )
 
 
-def _refused(library: ModuleType, error: RefusedError) -> Any:
+def _refused(request: Any, error: RefusedError) -> Any:
     refusal = error.refusal
-    return library.Response(
-        refusal.status, headers=[JSON, *refusal.headers], content=refusal.body()
+    return library_of(request).Response(
+        refusal.status,
+        headers=[JSON, *refusal.headers],
+        content=provider_for(request).error_body(refusal),
     )
 
 
@@ -320,7 +325,7 @@ def _whole(
 ) -> Any:
     return library.Response(
         response.status_code,
-        headers=returned_headers(response, budget_headers(ticket, receipt)),
+        headers=returned_headers(ticket, response) + budget_headers(ticket, receipt),
         content=body,
         extensions=response.extensions,
     )
@@ -329,7 +334,7 @@ def _whole(
 def _streamed(library: ModuleType, response: Any, ticket: Ticket, stream: Any) -> Any:
     return library.Response(
         response.status_code,
-        headers=returned_headers(response, budget_headers(ticket, None)),
+        headers=returned_headers(ticket, response) + budget_headers(ticket, None),
         stream=stream,
         extensions=response.extensions,
     )
