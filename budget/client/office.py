@@ -6,6 +6,7 @@ whichever process left them.
 """
 
 import asyncio
+import atexit
 import contextlib
 import os
 import threading
@@ -296,3 +297,4 @@ class Offices:
 
 OFFICES: Final = Offices()
 os.register_at_fork(after_in_child=OFFICES.forget)
+atexit.register(OFFICES.close)

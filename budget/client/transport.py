@@ -8,22 +8,17 @@ import asyncio
 import threading
 import weakref
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any, Final
 
-from budget.accounts import Receipt, Ticket
-from budget.calls.asgi import JSON
+from budget.accounts import Ticket
+from budget.client.answers import refused, replayed, streamed, whole
 from budget.client.calls import (
     Metered,
     Outgoing,
-    budget_headers,
     cost_nothing,
     is_event_stream,
     is_free,
     price_request,
-    provider_for,
-    replay_headers,
-    returned_headers,
     sent_headers,
     stored_answer,
     usage_of,
@@ -112,14 +107,14 @@ class BudgetTransport(SyncTransport):
         try:
             outgoing = _priced(request, request.read(), office)
         except RefusedError as error:
-            return _refused(request, error)
+            return refused(request, error)
         try:
             admission = _admit(office, outgoing)
         except RefusedError as error:
             outgoing.failed()
-            return _refused(request, error)
+            return refused(request, error)
         if isinstance(admission, Replay):
-            return _replayed(library, admission)
+            return replayed(library, admission)
         return self._send(request, outgoing, admission, office)
 
     def close(self) -> None:
@@ -148,9 +143,9 @@ class BudgetTransport(SyncTransport):
             metered = Metered(outgoing.route, ticket, response)
             charge = Charge(office, ticket, outgoing, metered)
             stream = self._shared.hold(MeteredStream(response, metered, charge, library))
-            return _streamed(library, response, ticket, stream)
+            return streamed(library, response, ticket, stream)
         receipt = _close(office, outgoing, ticket, response, body)
-        return _whole(library, response, ticket, body, receipt and receipt.result())
+        return whole(library, response, ticket, body, receipt and receipt.result())
 
     def _inner_of(self, library: Any) -> Any:
         with self._shared.lock:
@@ -183,14 +178,14 @@ class AsyncBudgetTransport(AsyncTransport):
         try:
             outgoing = _priced(request, body, office)
         except RefusedError as error:
-            return _refused(request, error)
+            return refused(request, error)
         try:
             admission = await _admitted(office, outgoing)
         except RefusedError as error:
             outgoing.failed()
-            return _refused(request, error)
+            return refused(request, error)
         if isinstance(admission, Replay):
-            return _replayed(library, admission)
+            return replayed(library, admission)
         return await self._send(request, outgoing, admission, office)
 
     async def aclose(self) -> None:
@@ -222,10 +217,10 @@ class AsyncBudgetTransport(AsyncTransport):
             metered = Metered(outgoing.route, ticket, response)
             charge = Charge(office, ticket, outgoing, metered)
             stream = self._shared.hold(AsyncMeteredStream(response, metered, charge, library))
-            return _streamed(library, response, ticket, stream)
+            return streamed(library, response, ticket, stream)
         closing = _close(office, outgoing, ticket, response, body)
         receipt = await asyncio.shield(asyncio.wrap_future(closing))
-        return _whole(library, response, ticket, body, receipt)
+        return whole(library, response, ticket, body, receipt)
 
     def _inner_of(self, library: Any) -> Any:
         if self._inner is None:
@@ -301,40 +296,4 @@ def _sent(library: Any, request: Any, outgoing: Outgoing, ticket: Ticket) -> Any
         headers=sent_headers(request, outgoing.caller),
         content=ticket.call.body,
         extensions=request.extensions,
-    )
-
-
-def _refused(request: Any, error: RefusedError) -> Any:
-    refusal = error.refusal
-    return library_of(request).Response(
-        refusal.status,
-        headers=[JSON, *refusal.headers],
-        content=provider_for(request).error_body(refusal),
-    )
-
-
-def _replayed(library: ModuleType, replay: Replay) -> Any:
-    answer = replay.answer
-    return library.Response(
-        answer.status, headers=replay_headers(replay), content=answer.body.encode()
-    )
-
-
-def _whole(
-    library: ModuleType, response: Any, ticket: Ticket, body: bytes, receipt: Receipt | None
-) -> Any:
-    return library.Response(
-        response.status_code,
-        headers=returned_headers(ticket, response) + budget_headers(ticket, receipt),
-        content=body,
-        extensions=response.extensions,
-    )
-
-
-def _streamed(library: ModuleType, response: Any, ticket: Ticket, stream: Any) -> Any:
-    return library.Response(
-        response.status_code,
-        headers=returned_headers(ticket, response) + budget_headers(ticket, None),
-        stream=stream,
-        extensions=response.extensions,
     )

@@ -1,4 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 
 import openai
 import pytest
@@ -6,10 +8,14 @@ import pytest
 from budget.client import Budget, NonRetryableError, activity, non_retryable, raise_for_budget
 from budget.client.activities import Ordinals, caller_of
 from metering.identity import UNKNOWN
-from tests.budget.client.desk import activity_context, calls, desk
-from tests.budget.gateways import Provider
+from tests.budget.client.desk import activity_context, asked, calls, desk
+from tests.budget.executions import listed, schedule
+from tests.budget.gateways import Provider, wait_until
+from tests.sidecar.scheduler.harness import scheduler
 
 RICH = "1000"
+NAMELESS = {"X-Workflow-App": ""}
+"""So that the context says which app it is."""
 
 
 def test_an_activity_that_is_executed_again_pays_once(redis_url: str, provider: Provider) -> None:
@@ -116,6 +122,22 @@ def test_an_activity_executed_too_often_makes_a_zombie(redis_url: str, provider:
         ):
             team.chat()
         assert caught.value.code == "workflow_not_live"
+
+
+def test_a_zombie_is_stopped_at_its_source(
+    redis_url: str, provider: Provider, tmp_path: Path
+) -> None:
+    """Where the budget knows the scheduler: its jobs are deleted, without a gateway."""
+    with scheduler(tmp_path / "scheduler") as jobs:
+        schedule(jobs, "lab", "i-1::1::1", "i-2::1::1")
+        budget = Budget(
+            redis_url, cap_usd=RICH, zombie_executions=2, scheduler_address=jobs.address
+        )
+        with desk(budget, provider) as team:
+            for _ in range(2):
+                with activity(activity_context(), app="lab"), suppress(openai.APIStatusError):
+                    team.sdk.chat.completions.create(**asked(extra_headers=NAMELESS))
+            wait_until(lambda: listed(jobs, "lab") == ["i-2::1::1"], "the zombie's job is gone")
 
 
 def test_a_refusal_for_good_becomes_an_error_that_dapr_does_not_retry(
