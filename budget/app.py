@@ -10,6 +10,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from budget.access.access import Access
+from budget.access.policy import Policy
+from budget.access.routes import key_routes
 from budget.accounts import Accounts
 from budget.calls.asgi import Answer, ClientGoneError, Receive, Scope, Send, given, read_body
 from budget.calls.gateway import Gateway
@@ -26,6 +29,7 @@ from budget.reservations import Rules
 from budget.scopes import Limits
 from budget.settings import Settings
 from budget.sources import SourceStopper
+from budget.store.keys import KeyBook
 from budget.store.limits import LimitBook
 from budget.store.link import RedisLink
 from budget.store.reading import Reading
@@ -40,10 +44,10 @@ SETTLE_TIME_S: Final = 2.0
 CONTROL_PATHS: Final = frozenset(
     {
         *("/budgets", "/decisions", "/ledger", "/healthz", "/readyz", "/metrics"),
-        *("/kill", "/resume", "/trips", "/docs", "/openapi.json"),
+        *("/kill", "/resume", "/trips", "/keys", "/docs", "/openapi.json"),
     }
 )
-INSTANCES_PREFIX: Final = "/instances/"
+ENCODED_PREFIXES: Final = ("/instances/", "/keys/")
 MAX_CONTROL_BODY_BYTES: Final = 64 << 10
 
 
@@ -53,9 +57,10 @@ class App:
     Args:
         settings: What it enforces and where it forwards to.
         prices: What calls cost.
+        policy: Who is asked for a key.
     """
 
-    def __init__(self, settings: Settings, prices: PriceBook) -> None:
+    def __init__(self, settings: Settings, prices: PriceBook, policy: Policy) -> None:
         limits = Limits(
             settings.mode,
             settings.cap_nano_usd,
@@ -74,7 +79,10 @@ class App:
             name: Upstream(target, settings.upstream_timeout_s)
             for name, target in settings.upstreams.items()
         }
+        keys = KeyBook(self._link)
+        self._access = Access(policy, keys)
         self._gateway = Gateway(
+            self._access,
             accounts,
             metered_routes(prices, settings.default_max_tokens),
             self._upstreams,
@@ -105,6 +113,7 @@ class App:
         )
         self._control.include_router(budget_routes(accounts.decisions, reading, limits))
         self._control.include_router(operating_routes(operations))
+        self._control.include_router(key_routes(keys, self._access))
         self._control.include_router(health_routes(reading, gate, metrics))
         self._control.add_exception_handler(StoreUnavailableError, on_store_unavailable)
         self._control.add_exception_handler(RequestValidationError, _on_bad_request)
@@ -122,7 +131,7 @@ class App:
             await handler(scope, receive, send)
         elif path in CONTROL_PATHS:
             await self._serve_control(scope, receive, send)
-        elif path.startswith(INSTANCES_PREFIX):
+        elif path.startswith(ENCODED_PREFIXES):
             # An id may have an encoded slash: the route is found before anything is decoded.
             raw_path = scope["raw_path"].decode("latin-1")
             await self._serve_control({**scope, "path": raw_path}, receive, send)
@@ -130,8 +139,9 @@ class App:
             await self._gateway.unknown(scope, send)
 
     async def _serve_control(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the control API, bodies bounded."""
+        """Serve the control API to whom it is for, bodies bounded."""
         try:
+            await self._access.operator(scope)
             body = await read_body(scope, receive, MAX_CONTROL_BODY_BYTES)
         except RefusedError as error:
             await Answer(send).refuse(error.refusal)

@@ -1,15 +1,17 @@
-"""Serves the gateway with uvicorn: its own socket, bounded request heads, an orderly end."""
+"""Serves the gateway with uvicorn: its own socket, bounded clients, an orderly end."""
 
 import asyncio
 import signal
 import sys
+from functools import partial
 from types import FrameType
 from typing import Final
 
 import structlog
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from budget.access.connections import BoundedProtocol, ClientLimits
+from budget.access.policy import Auth, policy_of
 from budget.app import App
 from budget.errors import StoreUnavailableError
 from budget.settings import ENV_PREFIX, Settings
@@ -20,48 +22,23 @@ from metering.prices import PriceBook
 from serving.errors import StartError
 from serving.listener import listen
 
+if sys.platform != "win32":
+    import resource
+
 log = structlog.get_logger(__name__)
 
-MAX_HEAD_BYTES: Final = 32 << 10
 DRAIN_S: Final = 3
-
-
-class HeadTooLargeError(Exception):
-    """A request line and headers beyond MAX_HEAD_BYTES: the connection ends with a 400."""
-
-
-class BoundedProtocol(HttpToolsProtocol):
-    """Uvicorn's protocol, which itself bounds no request head."""
-
-    _head_bytes = 0
-
-    def on_message_begin(self) -> None:
-        """Start to count."""
-        self._head_bytes = 0
-        super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        """Count the request line."""
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header."""
-        self._count(len(name) + len(value))
-        super().on_header(name, value)
-
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > MAX_HEAD_BYTES:
-            raise HeadTooLargeError
+SPARE_FILES: Final = 256
 
 
 def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT.
 
     Raises:
-        StartError: A port that is taken, a price file that can't be used, an unsafe store.
+        StartError: A port that is taken, a price file that can't be used, an unsafe store, a
+            gateway that would be open to everybody.
     """
+    policy = policy_of(settings)
     try:
         prices = PriceBook(settings.price_file)
     except (PriceFileError, OSError) as error:
@@ -69,9 +46,12 @@ def serve(settings: Settings) -> None:
     if not settings.allow_unsafe_store:
         asyncio.run(_check_store(settings.redis_url))
     listener = listen(settings.host, settings.port, prefix=ENV_PREFIX)
+    limits = ClientLimits(settings.max_connections, settings.head_timeout_s)
+    _allow_files(2 * settings.max_connections + SPARE_FILES)
     config = uvicorn.Config(
-        App(settings, prices),
-        http=BoundedProtocol,
+        App(settings, prices, policy),
+        http=partial(BoundedProtocol, limits=limits),  # type: ignore[arg-type]  # only called
+        timeout_keep_alive=settings.keep_alive_s,
         ws="none",
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         lifespan="on",
@@ -84,8 +64,28 @@ def serve(settings: Settings) -> None:
     # uvicorn raises the signal again when it is done: this turns it into a normal end.
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
-    log.info("listening", host=settings.host, port=settings.port, mode=settings.mode)
+    log.info(
+        "listening",
+        host=settings.host,
+        port=settings.port,
+        mode=settings.mode,
+        auth=policy.auth.value,
+    )
+    if policy.auth is Auth.NONE and settings.allow_anyone:
+        log.warning("open_to_anyone", accepted_by="BUDGET_ALLOW_ANYONE", host=settings.host)
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _allow_files(needed: int) -> None:
+    """Raise the process's own bound on open files as far as it may be raised."""
+    if sys.platform == "win32":
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < needed:
+        log.warning("few_open_files", allowed=most, may_need=needed)
 
 
 async def _check_store(url: str) -> None:

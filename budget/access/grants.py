@@ -1,10 +1,10 @@
 """What a request may do that showed a valid key, or needed none. Pure."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from budget.access import refusals
+from budget.access.credentials import RawHeaders, without_credentials
 from budget.access.keys import Binding, KeyRecord
 from budget.errors import RefusedError
 from metering.identity import UNKNOWN, CallerIdentity
@@ -26,12 +26,7 @@ class Grant:
     prefix: str = ""
     binding: Binding = field(default_factory=Binding)
 
-    @property
-    def has_key(self) -> bool:
-        """Whether the caller's credential is this gateway's business, and not the provider's."""
-        return bool(self.prefix)
-
-    def check_tenant(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def check_tenant(self, headers: RawHeaders) -> None:
         """Refuse a tenant that the caller chose.
 
         Raises:
@@ -60,6 +55,13 @@ class Grant:
             RefusedError: 403.
         """
         self._bound("model", self.binding.models, model)
+
+    def forwarded(self, headers: RawHeaders) -> RawHeaders:
+        """Return what may leave for the provider: not the key, where it is one of this gateway's.
+
+        Without keys the caller's credential is the provider's business.
+        """
+        return without_credentials(headers) if self.prefix else headers
 
     def _bound(self, what: str, allowed: tuple[str, ...], given: str) -> str:
         if not allowed or given in allowed:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final
 
+from budget.access.access import Access
 from budget.accounts import Accounts, Ticket
 from budget.caller import Caller
 from budget.calls import refusals
@@ -51,6 +52,7 @@ class Gateway:
     """Answers the providers' routes.
 
     Args:
+        access: Who may call.
         accounts: Where calls are admitted and charged.
         routes: Those that cost money, by path.
         upstreams: The providers, by name.
@@ -63,6 +65,7 @@ class Gateway:
 
     def __init__(
         self,
+        access: Access,
         accounts: Accounts,
         routes: Mapping[str, Route],
         upstreams: Mapping[str, Upstream],
@@ -70,6 +73,7 @@ class Gateway:
         replays: bool,
         clamps: bool = False,
     ) -> None:
+        self._access = access
         self._accounts = accounts
         self._routes = routes
         self._upstreams = upstreams
@@ -113,9 +117,11 @@ class Gateway:
         """Answer a route that costs nothing."""
         provider = provider_of(scope["path"], scope["headers"])
         upstream = self._upstreams[provider.name]
-        headers = upstream.headers(scope["headers"], CallerIdentity.from_asgi(scope["headers"]))
         method = scope["method"]
         try:
+            grant = await self._access.caller(scope)
+            identity = grant.identity(CallerIdentity.from_asgi(scope["headers"]))
+            headers = upstream.headers(grant.forwarded(scope["headers"]), identity)
             body = await read_body(scope, receive) if method == "POST" else None
             # A model's name may have an encoded slash.
             raw_path = scope["raw_path"].decode("latin-1")
@@ -133,19 +139,22 @@ class Gateway:
             await Answer(send).whole(response.status, passed, found)
 
     async def _metered(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
-        identity = CallerIdentity.from_asgi(scope["headers"])
+        grant = await self._access.caller(scope)
+        identity = grant.identity(CallerIdentity.from_asgi(scope["headers"]))
         received = await read_body(scope, receive)
         call = self._price(route, identity, received)
+        grant.check_model(call.model)
         claim = self._claim(scope, identity, received)
         clamps = _wants_clamp(scope, self._clamps)
-        caller = Caller(identity)
+        caller = Caller(identity, grant.tenant)
         admission = await self._admit(call, caller, claim, while_there(receive), clamps=clamps)
         if isinstance(admission, Replay):
             await replay(admission, Answer(send))
             return
         upstream = self._upstreams[route.provider.name]
         forwarding = Forwarding(self._accounts, upstream, route, admission, Answer(send))
-        await forwarding.run(_target(scope), upstream.headers(scope["headers"], identity))
+        headers = upstream.headers(grant.forwarded(scope["headers"]), identity)
+        await forwarding.run(_target(scope), headers)
 
     async def _admit(
         self,

@@ -90,5 +90,5 @@ async def test_a_call_that_outlives_the_gateway_is_charged(
 def test_a_request_head_beyond_the_bound_is_refused(rich_gateway: RunningGateway) -> None:
     """32 KiB of headers are the most; the connection ends."""
     answer = httpx.get(f"{rich_gateway.url}/healthz", headers={"x-long": "x" * 40_000})
-    assert answer.status_code == 400
+    assert answer.status_code == 431
     assert httpx.get(f"{rich_gateway.url}/healthz").status_code == 200
