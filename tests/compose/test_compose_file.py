@@ -7,11 +7,13 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
+from budget.access.policy import Auth, policy_of
 from budget.settings import Settings as BudgetSettings
 from fake_llm.settings import FakeLlmSettings
 from lab.stack_config import APP_ID, NAMESPACE
@@ -253,6 +255,17 @@ def test_the_budget_finds_the_scheduler() -> None:
     settings = _settings("budget", {})
     assert settings["BUDGET_SCHEDULER_ADDRESS"] == "dapr-scheduler:50006"
     assert settings["BUDGET_NAMESPACE"] == NAMESPACE
+
+
+def test_the_budget_is_open_to_its_own_network_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts without keys on all of its addresses, and knows the name that the app calls."""
+    for name, value in _settings("budget", {}).items():
+        monkeypatch.setenv(name, value)
+    policy = policy_of(read_settings(BudgetSettings))
+    assert policy.auth is Auth.NONE
+    called = urlsplit(SERVICES["fastapi"]["environment"]["WORKFLOW_APP_LLM_BASE_URL"]).hostname
+    assert called in policy.hosts
+    assert "networks" not in SERVICES["budget"]
 
 
 def test_the_stores_keep_what_they_must_and_no_more() -> None:
