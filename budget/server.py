@@ -46,7 +46,9 @@ def serve(settings: Settings) -> None:
     if not settings.allow_unsafe_store:
         asyncio.run(_check_store(settings.redis_url))
     listener = listen(settings.host, settings.port, prefix=ENV_PREFIX)
-    limits = ClientLimits(settings.max_connections, settings.head_timeout_s)
+    limits = ClientLimits(
+        settings.max_connections, settings.head_timeout_s, settings.client_stall_s
+    )
     _allow_files(2 * settings.max_connections + SPARE_FILES)
     config = uvicorn.Config(
         App(settings, prices, policy),

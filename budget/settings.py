@@ -109,6 +109,7 @@ class Settings(BaseSettings):
     metrics_open: bool | None = None
     max_connections: Annotated[int, Field(ge=1, le=100_000)] = 4096
     head_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 10
+    client_stall_s: Annotated[float, Field(gt=0, le=3600)] = 30
     keep_alive_s: Annotated[int, Field(ge=1, le=3600)] = 20
 
     @property

@@ -1,8 +1,8 @@
 """Keeps each client within bounds: connections, request heads, and the time that they may take.
 
-Uvicorn's own protocol bounds no request head, waits for ever for the first one and for the rest of
-a body that was answered, and takes trailers for headers. What a request's body and its answer may
-take is bounded in `budget/calls/asgi.py`.
+Uvicorn's own protocol bounds no request head, waits for ever for the first one, for the rest of a
+body that was answered and for a client to read its answer, and takes trailers for headers. How long
+a request's body may take is bounded in `budget/calls/asgi.py`.
 """
 
 from asyncio import BaseTransport, TimerHandle, Transport
@@ -34,11 +34,13 @@ class ClientLimits:
         max_connections: Open at once; a further one gets a 503 and is closed.
         head_timeout_s: From the first byte of a request, or from the connection, to the end of its
             headers; and from an answer to the end of a body that nobody read.
+        stall_s: How long a client may read nothing of what is written to it.
         surplus: The connections that are being refused.
     """
 
     max_connections: int
     head_timeout_s: float
+    stall_s: float
     surplus: set["BoundedProtocol"] = field(default_factory=set)
 
 
@@ -54,6 +56,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._limits = limits
         self._timer: TimerHandle | None = None
+        self._stall_timer: TimerHandle | None = None
         self._awaits_head = True
         self._has_begun = False
         self._head_bytes = 0
@@ -71,8 +74,20 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         self._unwatch()
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
         self._limits.surplus.discard(self)
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Watch whether the client reads."""
+        super().pause_writing()
+        self._watch_reading()
+
+    def resume_writing(self) -> None:
+        """Begin anew: it does."""
+        super().resume_writing()
+        self._watch_reading()
 
     def data_received(self, data: bytes) -> None:
         """Take what came; of a surplus connection nothing but the first bytes counts."""
@@ -120,8 +135,9 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._rest()
 
     def on_response_complete(self) -> None:
-        """Give the rest of a body that nobody read its time."""
+        """Give the rest of a body that nobody read its time, and the client time to read."""
         super().on_response_complete()
+        self._watch_reading()
         is_answered_early = not self._awaits_head and self.cycle.response_complete
         if is_answered_early and not self.transport.is_closing():
             self._watch()
@@ -134,7 +150,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 if self._is_too_large()
                 else refusals.malformed_request()
             )
-        self.transport.close()
+        self._close()
 
     def _count(self, size: int, fields: int) -> None:
         self._head_bytes += size
@@ -175,7 +191,28 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._awaits_head and self._has_begun:
             self._answer(refusals.head_timeout(self._limits.head_timeout_s))
+        self._close()
+
+    def _close(self) -> None:
         self.transport.close()
+        self._watch_reading()
+
+    def _watch_reading(self) -> None:
+        """See to it that what is written is read: a closing connection waits for that too."""
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
+        unread = self.transport.get_write_buffer_size()
+        if unread:
+            self._stall_timer = self.loop.call_later(self._limits.stall_s, self._on_stall, unread)
+
+    def _on_stall(self, unread_before: int) -> None:
+        """End the connection of a client that has read nothing since; nothing was added if so."""
+        is_full = self.flow.write_paused or self._is_idle()
+        if is_full and self.transport.get_write_buffer_size() >= unread_before:
+            self.transport.abort()
+        else:
+            self._watch_reading()
 
     def _turn_away(self) -> None:
         """Answer the first bytes of a surplus connection, and close it shortly after."""

@@ -6,10 +6,12 @@ from typing import Any
 import anthropic
 import openai
 import pytest
+import redis
 
+from budget.scopes import Scope, ScopeKind
 from tests.budget.access.keyed import ADMIN_KEY, Keys, bearer, call, code_of, send_raw, status_of
 from tests.budget.conftest import StartGateway
-from tests.budget.gateways import RunningGateway
+from tests.budget.gateways import CALL_NANO_USD, RunningGateway
 
 
 def received(gateway: RunningGateway) -> list[dict[str, Any]]:
@@ -103,6 +105,20 @@ def test_the_tenant_is_the_keys(keyed: RunningGateway, keys: Keys) -> None:
         body=b"{}",
     )
     assert status_of(twice) == 403
+
+
+def test_a_call_is_counted_as_its_keys_tenants(keyed: RunningGateway, keys: Keys) -> None:
+    """Whichever of the tenant's keys it showed, and nobody else's."""
+    ours, theirs = token_hex(4), token_hex(4)
+    first, second = keys.make(tenant=ours), keys.make(tenant=ours)
+    other = keys.make(tenant=theirs)
+    for made in (first, second, other):
+        assert call(keyed, made["key"]).status_code == 200
+    with redis.Redis.from_url(keyed.env["BUDGET_REDIS_URL"], decode_responses=True) as client:
+        spent = [
+            client.hget(Scope(ScopeKind.TENANT, tenant).key, "spent") for tenant in (ours, theirs)
+        ]
+    assert spent == [str(2 * CALL_NANO_USD), str(CALL_NANO_USD)]
 
 
 def test_where_nobody_has_a_key_nobody_has_a_tenant(start_gateway: StartGateway) -> None:

@@ -1,9 +1,11 @@
 """Laws of slow, large and many clients, by raw sockets."""
 
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
+import psutil
 import pytest
 
 from tests.budget.access.keyed import connect, read_all, read_one, send_raw, status_of
@@ -28,6 +30,7 @@ def strict(
         provider,
         BUDGET_HEAD_TIMEOUT_S="0.3",
         BUDGET_KEEP_ALIVE_S="1",
+        BUDGET_CLIENT_STALL_S="1",
         BUDGET_MAX_CONNECTIONS=str(MOST),
     ) as running_gateway:
         yield running_gateway
@@ -136,6 +139,81 @@ def test_a_slow_answer_outlives_the_head_of_the_next_request(strict: RunningGate
         assert status_of(answer) == 200
         assert b"ok" in answer
         assert status_of(read_all(client)) == 408
+
+
+def stalled(gateway: RunningGateway, request: bytes) -> socket.socket:
+    """Connect with room for little, send a request, and read nothing of the answer."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(20)
+    client.connect(("127.0.0.1", int(gateway.env["BUDGET_PORT"])))
+    client.sendall(request)
+    return client
+
+
+def is_held(gateway: RunningGateway, client: socket.socket) -> bool:
+    """Whether the gateway still has a connection of which nothing is read."""
+    port = client.getsockname()[1]
+    process = psutil.Process(gateway.service.process.pid)
+    return any(each.raddr and each.raddr.port == port for each in process.net_connections("tcp"))
+
+
+def test_a_client_that_does_not_read_is_left(strict: RunningGateway) -> None:
+    """Its call is charged and its connection is gone, though it never lets go of it."""
+    gateway = strict.for_another_test()
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+        f"X-Workflow-App: {gateway.app}\r\nX-Workflow-Instance: {gateway.instance}\r\n"
+    )
+    body = (
+        b'{"model": "gpt-4", "max_tokens": 1, "stream": true, "user": "chunks:100;size:200000",'
+        b' "messages": [{"role": "user", "content": "hi"}]}'
+    )
+    request = head.encode() + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    with closing(stalled(strict, request)) as client:
+        wait_until(lambda: is_held(strict, client), "it is connected")
+        wait_until(lambda: not is_held(strict, client), "it is left")
+        wait_until(lambda: gateway.spent() > 0 and gateway.reserved() == 0, "it is charged")
+
+
+def test_a_closing_connection_does_not_wait_for_ever(strict: RunningGateway) -> None:
+    """An answer that was written whole, to a client that asked to close and reads nothing."""
+    ask = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    last = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with closing(stalled(strict, ask * 400 + last)) as client:
+        wait_until(lambda: is_held(strict, client), "it is connected")
+        wait_until(lambda: not is_held(strict, client), "it is left")
+
+
+def test_a_slow_reader_gets_all(strict: RunningGateway) -> None:
+    """Who reads a little all the time is not stalled, however long it takes."""
+    body = (
+        b'{"model": "gpt-4", "max_tokens": 1, "stream": true, "user": "chunks:8;size:100000",'
+        b' "messages": [{"role": "user", "content": "hi"}]}'
+    )
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    request = head + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    with closing(stalled(strict, request)) as client:
+        received = b""
+        while piece := client.recv(40_000):
+            received += piece
+            time.sleep(0.02)
+    assert len(received) > 800_000
+    assert received.endswith(b"0\r\n\r\n")
+    assert b"[DONE]" in received
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for(strict: RunningGateway) -> None:
+    """408 after half a minute, in the control API and on the provider's routes."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(closing(connect(strict))) for _ in range(2)]
+        for client, path in zip(clients, (b"/v1/chat/completions", b"/kill"), strict=True):
+            client.settimeout(50)
+            client.sendall(
+                b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{" % path
+            )
+        for client in clients:
+            assert status_of(read_all(client)) == 408
 
 
 def test_a_head_is_bounded_in_bytes_and_in_headers(strict: RunningGateway) -> None:
