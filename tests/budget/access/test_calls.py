@@ -87,6 +87,40 @@ def test_the_sdks_show_the_key_where_it_is_looked_for(keyed: RunningGateway, key
     assert keyed.http.get(f"{keyed.url}/v1/models", headers={"x-api-key": key}).status_code == 200
 
 
+def test_each_providers_client_understands_the_refusal(keyed: RunningGateway, keys: Keys) -> None:
+    """No key that is known, and one that is bound to another model: errors of Anthropic's SDK."""
+    key = keys.make(models=["gpt-4"])["key"]
+    request: dict[str, Any] = {
+        "model": "claude-opus-5",
+        "max_tokens": 1,
+        "messages": [{"role": "user", "content": "hi"}],
+    }
+    with anthropic.Anthropic(api_key="sk-ant-1", base_url=keyed.url) as client:
+        with pytest.raises(anthropic.AuthenticationError) as unknown:
+            client.messages.create(**request)
+        with pytest.raises(anthropic.PermissionDeniedError) as bound:
+            client.with_options(api_key=key).messages.create(**request)
+    for caught, kind in ((unknown, "authentication_error"), (bound, "permission_error")):
+        assert isinstance(caught.value.body, dict)
+        assert caught.value.body["type"] == "error"
+        assert caught.value.body["error"]["type"] == kind
+
+
+def test_routes_that_cost_nothing_ask_for_a_key_too(keyed: RunningGateway, keys: Keys) -> None:
+    """They are made with the provider's key."""
+    key = keys.make()["key"]
+    free = (
+        ("GET", "/v1/models"),
+        ("GET", "/v1/models/gpt-4"),
+        ("POST", "/v1/messages/count_tokens"),
+    )
+    for method, path in free:
+        url = f"{keyed.url}{path}"
+        assert keyed.http.request(method, url).status_code == 401
+        answer = keyed.http.request(method, url, headers=bearer(key), json={})
+        assert answer.status_code not in {401, 403}
+
+
 def test_the_tenant_is_the_keys(keyed: RunningGateway, keys: Keys) -> None:
     """A header can repeat it and not change it."""
     key = keys.make(tenant="acme")["key"]

@@ -113,8 +113,8 @@ def test_a_client_that_leaves_still_pays_what_the_provider_charged(
     request = gateway.request(stream=is_stream, user=behaviour)
     body = json.dumps(request["json"]).encode()
     head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nX-Workflow-App: {gateway.app}\r\n"
-        f"X-Workflow-Instance: {gateway.instance}\r\n"
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+        f"X-Workflow-App: {gateway.app}\r\nX-Workflow-Instance: {gateway.instance}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     address = httpx.URL(gateway.url)
