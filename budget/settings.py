@@ -127,8 +127,10 @@ class Settings(BaseSettings):
 
     def _target(self, url: str, header: str, key: SecretStr | None) -> Target:
         is_fake = self.upstream_kind == "fake" if self.upstream_kind else _is_loopback(url)
-        if key is not None and header == "Authorization":
-            key = SecretStr(f"Bearer {key.get_secret_value()}")
+        if key is not None:
+            # A key that was read from a file may end with a line break.
+            text = key.get_secret_value().strip()
+            key = SecretStr(f"Bearer {text}" if header == "Authorization" else text)
         return Target(url, sees_identity=is_fake, credential=None if key is None else (header, key))
 
     @property
