@@ -54,7 +54,9 @@ class PricedCall:
 
     def clamped(self, max_output_tokens: int) -> "PricedCall | None":
         """Return the same call with fewer output tokens, None where that would be no call."""
-        if self.limit_name is None or max_output_tokens < self.least_output_tokens:
+        if self.limit_name is None:
+            return None
+        if not self.least_output_tokens <= max_output_tokens < self.max_output_tokens:
             return None
         document = decode_json(self.body)
         document[self.limit_name] = max_output_tokens

@@ -50,6 +50,7 @@ _NOT_RETURNED: Final = _HOP_BY_HOP | {
     *(b"content-length", b"content-encoding", b"date", b"server", b"set-cookie"),
 }
 _OWN_PREFIX: Final = b"x-budget-"
+_OWN_PREFIXES: Final = (_OWN_PREFIX, b"x-workflow-")
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
@@ -103,7 +104,7 @@ class Upstream:
         headers = {
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in received
-            if name not in dropped and not name.startswith(_OWN_PREFIX)
+            if name not in dropped and not name.startswith(_OWN_PREFIXES)
         }
         headers["content-type"] = "application/json"
         headers["accept-encoding"] = "identity"

@@ -8,12 +8,17 @@ from metering.wire import JsonObject
 
 def usage_body(usage: Usage) -> JsonObject:
     """Build the `usage` of an answer."""
+    writes = usage.cache_write_tokens + usage.cache_write_1h_tokens
+    prompt = {"cached_tokens": usage.cached_tokens, "audio_tokens": 0}
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
         "total_tokens": usage.input_tokens + usage.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        "prompt_tokens_details": prompt | ({"cache_write_tokens": writes} if writes else {}),
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning_tokens,
+            "audio_tokens": 0,
+        },
     }
 
 

@@ -192,8 +192,8 @@ def test_a_messages_texts_are_all_its_tokens() -> None:
 
 
 def test_usage_survives_the_wire() -> None:
-    """What an answer reports is read back, cached tokens included."""
-    usage = Usage(100, 40, 7)
+    """What an answer reports is read back, the cache and reasoning included."""
+    usage = Usage(100, 40, 7, 20, 0, 5)
     body = completion_body(
         answer_id="x", created_s=1, model="m", content="hi", finish_reason="stop", usage=usage
     )

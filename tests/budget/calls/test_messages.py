@@ -169,7 +169,7 @@ def test_an_image_is_held_at_its_bound(gateway: RunningGateway) -> None:
     """1,600 tokens and 16 of framing at 2,000 each; of a model without a bound it is refused."""
     source = {"type": "base64", "media_type": "image/png", "data": "AAAA"}
     content = [{"type": "text", "text": "hi"}, {"type": "image", "source": source}]
-    fields = {"messages": [{"role": "user", "content": content}]}
+    fields: dict[str, Any] = {"messages": [{"role": "user", "content": content}]}
     assert message(gateway, **fields).status_code == 200
     amount = gateway.events()[0]["amount"]["nano_usd"]
     assert amount == RESERVED_NANO_USD + 1616 * 2_000

@@ -114,7 +114,7 @@ def test_a_provider_on_this_machine_is_fake_unless_it_is_said_to_be_real(
 
 def test_keys_do_not_show() -> None:
     """Neither in the settings' text nor in that of what is made of them."""
-    settings = Settings(upstream_api_key="sk-1", anthropic_api_key="sk-2")  # type: ignore[arg-type]  # as text from the environment
+    settings = Settings(upstream_api_key="sk-1", anthropic_api_key="sk-2")
     shown = f"{settings!r} {settings.upstreams!r}"
     assert "sk-1" not in shown
     assert "sk-2" not in shown

@@ -122,3 +122,4 @@ def test_a_clamped_call_is_the_same_with_fewer_tokens() -> None:
     assert (call.max_output_tokens, call.clamped_from) == (7, 50)
     assert call.worst_case_nano_usd == 900_000 + 14 * 60_000
     assert call.clamped(0) is None
+    assert priced(max_tokens=5).clamped(5) is None
