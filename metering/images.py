@@ -9,7 +9,7 @@ OpenAI, "Images and vision" (developers.openai.com/api/docs/guides/images-vision
 
 Anthropic, "Vision" (platform.claude.com/docs/en/build-with-claude/vision): an image above 1,568
 pixels a side or about 1,600 tokens is scaled down first; Opus 4.7 and 4.8 scale down above 2,576
-pixels a side or 4,784 tokens.
+pixels a side or 3.75 megapixels, which are 4,784 patches of 28 x 28.
 
 Whatever is not listed here has no bound: some models read an image's data as text.
 """
