@@ -26,9 +26,9 @@ BOUND_PER_PART: Final = 16
 """Framing of a prompt, and of a message, a block or a tool in it, in an upper bound."""
 
 BOUND_OF_HIDDEN_PROMPT: Final = 1024
-"""What Anthropic adds to a prompt with tools or an output format. Its page on the pricing of tool use
-(platform.claude.com/docs/en/agents-and-tools/tool-use/overview) lists up to 530 tokens by model; this
-leaves room for newer ones."""
+"""What Anthropic adds to a prompt with tools or an output format. Its page on tool use
+(platform.claude.com/docs/en/agents-and-tools/tool-use/overview, pricing) lists up to 530 tokens by
+model; this leaves room for newer ones."""
 
 _FREE_FIELDS: Final = frozenset({"cache_control", "metadata", "stop_sequences"})
 """Fields, beside those of `MessagesRequest`, that change no price (cache writes are in a worst

@@ -292,7 +292,7 @@ def test_a_stream_beyond_what_was_reserved_is_cut_and_charged_as_counted(
     gateway: RunningGateway,
 ) -> None:
     """Words that go on and on end with an error event; what passed is charged at $60 a million."""
-    answer = gateway.chat(stream=True, user="chunks:1000;talk")
+    answer = gateway.chat(stream=True, user="chunks:1000;talk;pace:0.01")
     data = events(answer)
     assert json.loads(data[-1])["error"]["code"] == "output_beyond_limit"
     words = "".join(json.loads(item)["choices"][0]["delta"]["content"] for item in data[:-1])
