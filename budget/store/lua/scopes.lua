@@ -87,9 +87,10 @@ local function add(key, field, change)
 end
 
 -- What a movement changes, beside the counters of a lifetime: {reserved, spent, calls} as text of a
--- call that was reserved `at` a moment, nil when that is not known; `charged_at` is when the money
--- that is corrected was spent, and `charged_seq` its ledger entry, else it is spent now. `ticked` is what ticks see as spent where that
--- is something else: an expiry by a replica of the version before was not told to them.
+-- call that was reserved `at` a moment, nil when that is not known. `charged_at` is when the money
+-- that is corrected was spent, `charged_seq` its ledger entry; else it is spent now. `ticked` is
+-- what ticks see as spent where that is something else: an expiry by a replica of the version before
+-- was not told to them.
 local function movement(here, at, delta)
   local committed = text(tonumber(delta.reserved) + tonumber(delta.spent))
   local ticked = delta.ticked or delta.spent
