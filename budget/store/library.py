@@ -11,8 +11,8 @@ from budget.store.link import RedisLink
 LIBRARY: Final = "budget_v3"
 FILES: Final = (
     *("base", "calendar", "rolling", "scopes", "barriers", "thresholds", "velocity"),
-    *("claims", "stops", "instances", "switches", "holds", "endings", "admission", "limits"),
-    *("totals", "register"),
+    *("claims", "stops", "instances", "switches", "holds", "endings", "cases"),
+    *("admission", "limits", "totals", "register"),
 )
 """In the order in which they build on each other."""
 

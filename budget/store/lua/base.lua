@@ -1,12 +1,12 @@
 #!lua name=budget_v3
--- The budget's only writer: every decision is one function, and all that can fail comes before its
--- first write. Time is the server's own.
+-- The budget's only writer: every decision is one function, and all that can fail comes before
+-- its first write. Time is the server's own.
 --
 -- The files of this folder are joined in the order of library.py: what a file uses is above it.
 -- All keys are in one hash slot.
 --
--- meta: epoch, seq and at of the last ledger entry, created_unix_ms, trips, limits_version, the kill
---       of all calls (killed, kill_reason, kill_actor), answer_bytes
+-- meta: epoch, seq and at of the last ledger entry, created_unix_ms, trips, limits_version,
+--       answer_bytes, the kill of all calls (killed, kill_reason, kill_actor)
 
 local KEY_PREFIX = '{budget}:'
 local TICK_MS = 10000
@@ -66,8 +66,8 @@ local function begin(meta, holds, ledger, trips)
   }
 end
 
--- Appends to the ledger. The entry's id is the meta counter: gapless, so a reader sees what it lost.
--- Returns it as text.
+-- Appends to the ledger. The entry's id is the meta counter: gapless, so a reader sees what it
+-- lost. Returns it as text.
 local function record(here, event, id, hold, delta, more)
   here.seq = here.seq + 1
   local seq = text(here.seq)

@@ -1,5 +1,5 @@
 -- Calendar windows in UTC: which bucket a moment is in, and when the next one begins. Buckets are
--- numbered from the epoch; a tick (ten seconds) and an hour are in one bucket of each longer window.
+-- numbered from the epoch; a tick (ten seconds) or an hour is in one bucket of each longer one.
 
 local HOUR_MS = 3600000
 local DAY_MS = 86400000

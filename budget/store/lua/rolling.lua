@@ -22,8 +22,8 @@ local function block_key(scope_key, block)
   return scope_key .. ':rolling:' .. text(block)
 end
 
--- Adds to the tick of a moment; one that is gone is in no window any more. A field that was not there
--- may be its block's first.
+-- Adds to the tick of a moment; one that is gone is in no window any more. A field that was not
+-- there may be its block's first.
 local function add_at(here, scope_key, at, changes)
   if #changes == 0 then
     return

@@ -51,7 +51,8 @@ end
 local function read_scope(key)
   local row = redis.call('HMGET', key, 'spent', 'reserved', 'touched', 'state')
   return {
-    key = key, is_used = row[1] or row[2], spent_text = row[1] or '0', reserved_text = row[2] or '0',
+    key = key, is_used = row[1] or row[2],
+    spent_text = row[1] or '0', reserved_text = row[2] or '0',
     touched = row[3], state = row[4],
   }
 end
@@ -89,8 +90,8 @@ end
 -- What a movement changes, beside the counters of a lifetime: {reserved, spent, calls} as text of a
 -- call that was reserved `at` a moment, nil when that is not known. `charged_at` is when the money
 -- that is corrected was spent, `charged_seq` its ledger entry; else it is spent now. `ticked` is
--- what ticks see as spent where that is something else: an expiry by a replica of the version before
--- was not told to them.
+-- what ticks see as spent where that is something else: they did not hear of an expiry by a replica
+-- of the version before.
 local function movement(here, at, delta)
   local committed = text(tonumber(delta.reserved) + tonumber(delta.spent))
   local ticked = delta.ticked or delta.spent
