@@ -8,11 +8,16 @@
 --        Limits, thresholds and stops add fields of their own.
 -- index: the scopes of a kind, by when they were last touched
 --
+-- Activities are without number: one is forgotten 35 days after it was last touched, which is longer
+-- than its longest calendar window, unless it is stopped. Every other scope is kept.
+--
 -- Amounts are decimal strings of nano-dollars and are added by HINCRBY (int64). Lua compares them
 -- as doubles, which is exact because no limit and no amount is above 9e15 < 2^53; a sum that
 -- rounds is already above every limit.
 
 local EXACT = 9007199254740992
+local KEEP_ACTIVITY_MS = 35 * 86400000
+local MOST_FORGOTTEN = 3
 
 -- A decimal string as two numbers that are exact: billions, and the rest.
 local function halves(amount)
@@ -48,6 +53,25 @@ local function list_scope(here, scope_key)
   redis.call('ZADD', index_of(scope_key), here.now, scope_key)
 end
 
+local function is_activity(scope_key)
+  return string.find(scope_key, ':scope:activity:', 1, true) ~= nil
+end
+
+local function forget_activities(here, key)
+  if redis.call('HEXISTS', key, 'state') == 0 then
+    redis.call('PEXPIRE', key, KEEP_ACTIVITY_MS)
+  end
+  local index, oldest = index_of(key), here.now - KEEP_ACTIVITY_MS
+  local gone = redis.call('ZRANGE', index, '-inf', oldest, 'BYSCORE', 'LIMIT', 0, MOST_FORGOTTEN)
+  for _, scope_key in ipairs(gone) do
+    if redis.call('HEXISTS', scope_key, 'state') == 0 then
+      redis.call('ZREM', index, scope_key)
+    else
+      list_scope(here, scope_key)
+    end
+  end
+end
+
 local function read_scope(key)
   local row = redis.call('HMGET', key, 'spent', 'reserved', 'touched', 'state')
   return {
@@ -79,6 +103,9 @@ local function touch(here, key, touched)
   end
   redis.call('HSET', key, unpack(fields))
   list_scope(here, key)
+  if is_activity(key) then
+    forget_activities(here, key)
+  end
 end
 
 local function add(key, field, change)

@@ -91,7 +91,7 @@ end
 local function watch_thresholds(here, barriers, amount)
   for _, barrier in ipairs(barriers) do
     local is_used = barrier.scope.is_used or amount > 0
-    if is_used and not string.find(barrier.scope.key, ':scope:activity:', 1, true) then
+    if is_used and not is_activity(barrier.scope.key) then
       watch_barrier(here, barrier, amount)
     end
   end

@@ -18,6 +18,7 @@ end
 local function stop_scope(here, scope_key, kind, why)
   redis.call('HSET', scope_key, 'state', why.state, 'since', here.now_text, 'reason', why.reason,
     'actor', why.actor)
+  redis.call('PERSIST', scope_key)
   list_scope(here, scope_key)
   local scope_kind, id = name_of(scope_key)
   record_trip(here, {

@@ -9,11 +9,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from budget.errors import StoreUnavailableError
-from budget.reservations import Allowed, Denied, Obstacle, Reservation, ScopeTotals
+from budget.reservations import (
+    Allowed,
+    Denied,
+    Obstacle,
+    Reservation,
+    ScopeTotals,
+    Stopped,
+)
 from budget.scopes import GLOBAL, MAX_LIMIT_NANO_USD, Scope, ScopeKind, ScopeLimit, Window
 from budget.store.library import META, TEST_CLOCK
 from budget.store.link import RedisLink
+from budget.store.reading import Reading
 from budget.store.store import Store
+from budget.store.switches import Order, Switches
 from budget.store.totals import read_totals
 from metering.money import NanoUsd
 from tests.budget.builders import HOUR_MS, reservation
@@ -296,3 +305,32 @@ async def test_no_gateway_uses_a_store_whose_clock_was_moved(store: Store, link:
     await link.send("HDEL", META, TEST_CLOCK)
     await Store(link).load()
     assert store
+
+
+async def test_activities_are_forgotten_and_no_other_scope_is(
+    store: Store, link: RedisLink
+) -> None:
+    """35 days after the last call, also from the list; one that is stopped is kept."""
+    start = await set_clock(link, NOON)
+
+    def execute(task: str) -> Reservation:
+        return reservation(1, limit=None, task_id=task, execution_id="e")
+
+    calls = [execute(task) for task in "123"]
+    activities = [call.scopes[5] for call in calls]
+    for call in calls:
+        await spend(store, call)
+    await Switches(link).kill(Order(ScopeKind.ACTIVITY, activities[0].id, "why", "ann"))
+    assert isinstance(await store.reserve(execute("1")), Stopped)
+    lives = [await link.send("PTTL", scope.key) for call in calls for scope in call.scopes]
+    kept_ms = 35 * 24 * HOUR_MS
+    kinds = [scope.kind for call in calls for scope in call.scopes]
+    for kind, lives_ms in list(zip(kinds, lives, strict=True))[len(ScopeKind) :]:
+        is_forgotten = kind is ScopeKind.ACTIVITY
+        assert kept_ms - 60_000 < lives_ms <= kept_ms if is_forgotten else lives_ms == -1
+    assert lives[5] == -1
+    await set_clock(link, start + kept_ms + 20_000)
+    await spend(store, execute("4"))
+    states, known = await Reading(link).latest(ScopeKind.ACTIVITY, 10)
+    assert known == 2
+    assert {state.id for state in states} == {execute("4").scopes[5].id, activities[0].id}
