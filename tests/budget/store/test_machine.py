@@ -60,7 +60,9 @@ WINDOWS = tuple(
     Window(name)
     for name in ("lifetime", "hour", "day", "week", "month", "rolling:1m", "rolling:60m")
 )
-AMOUNTS = st.integers(0, 60)
+AMOUNTS = st.sampled_from((0, 1, 19, 20, 40, 59, 60))
+LIMITS = st.sampled_from((None, 0, 40, 59, 60, 100, 120))
+"""Few and related, so that calls meet limits to the nano-dollar."""
 
 kinds = st.sampled_from(list(ScopeKind))
 callers = st.builds(
@@ -279,7 +281,7 @@ class Budgets(RuleBasedStateMachine):
             name: expected[state] for name, state in due.items()
         }
 
-    @rule(about=matches(), window=st.sampled_from(WINDOWS), most=st.none() | st.integers(0, 150))
+    @rule(about=matches(), window=st.sampled_from(WINDOWS), most=LIMITS)
     def edit_limit(
         self, about: tuple[ScopeKind, Match, str], window: Window, most: int | None
     ) -> None:
@@ -293,7 +295,11 @@ class Budgets(RuleBasedStateMachine):
             self.run(self.book.put(LimitRule(kind, window, match, value, NanoUsd(most)), "ann"))
         self.current = self.runner.run(self.book.read())
 
-    @rule(about=matches(), most=st.integers(0, 100), over=st.sampled_from(("60s", "10m")))
+    @rule(
+        about=matches(),
+        most=st.sampled_from((0, 19, 20, 59, 60, 100)),
+        over=st.sampled_from(("60s", "10m")),
+    )
     def edit_velocity(self, about: tuple[ScopeKind, Match, str], most: int, over: Any) -> None:
         """So does one of a velocity; 0 stands for none."""
         kind, match, value = about
