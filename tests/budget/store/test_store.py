@@ -8,7 +8,7 @@ import pytest
 from budget.claims import Execution
 from budget.errors import StoreArgumentError, StoreLostError, StoreUnavailableError
 from budget.reservations import Allowed, Denied, HoldState, Obstacle, Reservation
-from budget.scopes import MAX_LIMIT_NANO_USD, ScopeKind
+from budget.scopes import GLOBAL, MAX_LIMIT_NANO_USD, ScopeKind
 from budget.store.library import ACTIVITY_PREFIX, STRANGERS
 from budget.store.link import RedisLink
 from budget.store.reading import Reading
@@ -89,6 +89,7 @@ async def test_refused_strangers_leave_no_keys(store: Store, link: RedisLink) ->
         assert isinstance(await store.reserve(stranger), Denied)
     states, known = await Reading(link).latest(ScopeKind.INSTANCE, 100)
     assert (states, known) == ([], 0)
+    assert await link.send("KEYS", "*:scope:*") == [GLOBAL.key]
     assert await link.send("KEYS", "*:instance:*") == []
     assert (await Reading(link).total()).refusals == 50
 
