@@ -38,7 +38,7 @@ START = "2027-01-30 22:57:03"
 """A Saturday, before the end of its hour, its day and its month."""
 
 SECOND_MS = 1_000
-STEPS_S = (10, 60, 300, 3_600, 86_400, 31 * 86_400)
+STEPS_S = (10, 10, 50, 60, 300, 3_600, 86_400, 31 * 86_400)
 HOLDS_S = (0, 45, 7_205, 90 * 86_400 + 5)
 SLACK_MS = 4_000
 """How long a step may take: holds end between the moments that steps begin at."""
@@ -65,6 +65,7 @@ LIMITS = st.sampled_from((None, 0, 40, 59, 60, 100, 120))
 """Few and related, so that calls meet limits to the nano-dollar."""
 
 kinds = st.sampled_from(list(ScopeKind))
+gateways = st.integers(0, GATEWAYS - 1)
 callers = st.builds(
     Caller,
     st.builds(
@@ -141,14 +142,32 @@ class Budgets(RuleBasedStateMachine):
 
     @rule(
         target=open_calls,
-        gateway=st.integers(0, GATEWAYS - 1),
+        gateway=gateways,
         caller=callers,
         model=st.sampled_from(MODELS),
         amount=AMOUNTS,
         hold_s=st.sampled_from(HOLDS_S),
-        is_simulated=st.booleans(),
     )
-    def reserve(
+    def reserve(self, gateway: int, caller: Caller, model: str, amount: int, hold_s: int) -> object:
+        """A call is let through exactly when it must be, under rules that every gateway knows."""
+        return self._reserve(gateway, caller, model, amount, hold_s) or multiple()
+
+    @rule(
+        target=closed_calls,
+        gateway=gateways,
+        caller=callers,
+        amount=AMOUNTS,
+        cost=st.integers(0, 80),
+    )
+    def make(self, gateway: int, caller: Caller, amount: int, cost: int) -> object:
+        """A call that is simulated, and then made at once."""
+        made = self._reserve(gateway, caller, MODELS[0], amount, HOLDS_S[1], is_simulated=True)
+        if made is None:
+            return multiple()
+        self.run(self.stores[gateway].dispatch(made.id))
+        return self.settle(made, cost)
+
+    def _reserve(
         self,
         gateway: int,
         caller: Caller,
@@ -156,9 +175,8 @@ class Budgets(RuleBasedStateMachine):
         amount: int,
         hold_s: int,
         *,
-        is_simulated: bool,
-    ) -> object:
-        """A call is let through exactly when it must be, under rules that every gateway knows."""
+        is_simulated: bool = False,
+    ) -> Reservation | None:
         store, scopes = self.stores[gateway], scopes_of(caller, model)
         wanted = self._wanted(gateway, caller, scopes, amount, hold_s)
         ask = store.simulate if is_simulated else store.reserve
@@ -174,7 +192,7 @@ class Budgets(RuleBasedStateMachine):
             assert type(simulated) is type(admission)
         self._judge(wanted, admission)
         if not isinstance(admission, Allowed):
-            return multiple()
+            return None
         self.scopes |= set(scopes)
         self.expires[wanted.id] = admission.at_unix_ms + wanted.hold_ms
         return wanted
@@ -222,7 +240,7 @@ class Budgets(RuleBasedStateMachine):
             case _:
                 raise AssertionError(admission)
 
-    @rule(call=open_calls, gateway=st.integers(0, GATEWAYS - 1))
+    @rule(call=open_calls, gateway=gateways)
     def dispatch(self, call: Reservation, gateway: int) -> None:
         """Only a reserved hold is dispatched."""
         state = self.oracle.books.calls[call.id].state
@@ -264,7 +282,7 @@ class Budgets(RuleBasedStateMachine):
         later = self.now + hold_s * SECOND_MS
         self.expires[call.id] = max(self.expires[call.id], later)
 
-    @rule(gateway=st.integers(0, GATEWAYS - 1))
+    @rule(gateway=gateways)
     def expire(self, gateway: int) -> None:
         """A hold past its time is spent when it was dispatched, released when not."""
         due = {
@@ -325,7 +343,7 @@ class Budgets(RuleBasedStateMachine):
         if self.oracle.stopped.pop(scope, None) is not None:
             self.oracle.resumed[scope] = self.oracle.books.seq
 
-    @rule(gateway=st.integers(0, GATEWAYS - 1))
+    @rule(gateway=gateways)
     def restart(self, gateway: int) -> None:
         """A new process knows neither the rules nor how far the ledger is."""
         self.stores[gateway] = self.runner.run(self._gateway())

@@ -97,6 +97,7 @@ async def test_only_what_was_spent_in_its_time_counts(store: Store, link: RedisL
     await spend(store, call(60, most(100)), 60)
     await set_clock(link, start + MINUTE_MS)
     await spend(store, call(60, most(100)), 60)
+    assert isinstance(await store.simulate(call(1, most(100))), Allowed)
     await set_clock(link, start + 5 * MINUTE_MS)
     assert await store.settle(long.id, NanoUsd(900))
     await set_clock(link, start + 5 * MINUTE_MS + 55_000)
@@ -120,6 +121,22 @@ async def test_an_expiry_that_is_corrected_was_spent_less_fast(
     assert isinstance(await store.simulate(call(1, most(100))), Stopped)
     await store.settle(lost.id, NanoUsd(40))
     await spend(store, call(61, most(100)), 61)
+    assert (await stopped(store, call(1, most(100)))).reason.startswith("$0.000000101")
+
+
+async def test_a_correction_of_what_a_resume_forgot_gives_nothing_back(
+    store: Store, link: RedisLink
+) -> None:
+    """It would let the scope spend as much above its velocity."""
+    await set_clock(link, NOON)
+    lost = reservation(900, limit=None, workflow="agent/1", hold_ms=0)
+    await store.reserve_and_dispatch(lost)
+    await store.expire()
+    await stopped(store, call(1, most(100)))
+    await Switches(link).resume(Order(SCOPE.kind, SCOPE.id, "mended", "ann"))
+    await spend(store, call(60, most(100)), 60)
+    await store.settle(lost.id, NanoUsd(0))
+    await spend(store, call(60, most(100)), 41)
     assert (await stopped(store, call(1, most(100)))).reason.startswith("$0.000000101")
 
 
