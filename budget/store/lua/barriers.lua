@@ -40,10 +40,10 @@ local function read_barrier(here, scope, window, limit_text, amount)
   local barrier = { scope = scope, window = window, limit_text = limit_text,
     limit = tonumber(limit_text), minutes = minutes_of(window) }
   if barrier.minutes then
-    local count, _ = ticks_of(barrier.minutes), nil
-    _, barrier.committed = last_ticks(here, scope.key, 'c', count)
+    local count = ticks_of(barrier.minutes)
+    barrier.committed = last_ticks(here, scope.key, 'c', count)
     if barrier.committed + amount > barrier.limit then
-      _, barrier.spent = last_ticks(here, scope.key, 's', count)
+      barrier.spent = last_ticks(here, scope.key, 's', count)
     end
   else
     local spent, reserved = totals_of(here, scope, window)
@@ -123,8 +123,7 @@ local function denial(here, barriers, amount)
   local reply = { 'DENY', barriers[first].obstacle, first, here.now_text, '' }
   for _, barrier in ipairs(barriers) do
     if not barrier.spent then
-      local _, spent = last_ticks(here, barrier.scope.key, 's', ticks_of(barrier.minutes))
-      barrier.spent = spent
+      barrier.spent = last_ticks(here, barrier.scope.key, 's', ticks_of(barrier.minutes))
     end
     local closed = barrier.closed
     local is_bounded = barrier.resets_at < math.huge

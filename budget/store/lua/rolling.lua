@@ -66,8 +66,8 @@ local function add_many(ticks, key, field, block, first, last)
   end
 end
 
--- The last so many ticks, the present one included, that have such a field: {tick, amount}, the
--- oldest first; and their sum.
+-- The sum of a field over the last so many ticks, the present one included; and those that have
+-- it: {tick, amount}, the oldest first.
 local function last_ticks(here, scope_key, field, count)
   local ticks, sum = {}, 0
   local newest = here.tick
@@ -81,7 +81,7 @@ local function last_ticks(here, scope_key, field, count)
   for _, each in ipairs(ticks) do
     sum = sum + each.amount
   end
-  return ticks, sum
+  return sum, ticks
 end
 
 -- So many ticks that no N minutes are missed, wherever they begin within a tick.
@@ -92,7 +92,7 @@ end
 -- When so much spent money has left a rolling window that an amount fits: the earliest moment, for
 -- what is admitted until then comes on top. Nil when it never fits.
 local function leaves_at(here, scope_key, minutes, amount, limit)
-  local ticks, sum = last_ticks(here, scope_key, 's', ticks_of(minutes))
+  local sum, ticks = last_ticks(here, scope_key, 's', ticks_of(minutes))
   for _, each in ipairs(ticks) do
     sum = sum - each.amount
     if sum + amount <= limit then

@@ -13,8 +13,8 @@ local function read_totals(keys, args)
       end
       local minutes, spent, reserved, resets = minutes_of(window), nil, nil, ''
       if minutes then
-        local _, committed = last_ticks(here, scope.key, 'c', ticks_of(minutes))
-        _, spent = last_ticks(here, scope.key, 's', ticks_of(minutes))
+        local committed = last_ticks(here, scope.key, 'c', ticks_of(minutes))
+        spent = last_ticks(here, scope.key, 's', ticks_of(minutes))
         reserved = committed - spent
       else
         spent, reserved = totals_of(here, scope, window)

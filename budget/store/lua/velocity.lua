@@ -11,7 +11,7 @@ local TICKS_OVER = { ['60s'] = 6, ['10m'] = 60 }
 
 -- How much was spent too fast, nil when it was not.
 local function spent_too_fast(here, scope_key, over, most)
-  local _, spent = last_ticks(here, scope_key, 'v', TICKS_OVER[over])
+  local spent = last_ticks(here, scope_key, 'v', TICKS_OVER[over])
   return spent > most and spent or nil
 end
 
