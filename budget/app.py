@@ -37,6 +37,7 @@ from budget.store.stops import StopQueue
 from budget.store.store import Store
 from budget.store.switches import Switches
 from metering.prices import PriceBook
+from metering.tokens import warm_up
 
 SETTLE_TIME_S: Final = 2.0
 """How long a stopping gateway waits for calls to be settled; the others' holds expire as spent."""
@@ -155,7 +156,11 @@ class App:
         self._link.start()
         for upstream in self._upstreams.values():
             upstream.start()
-        tasks = [asyncio.create_task(self._keeper.run(), name="keeper")]
+        tasks: list[asyncio.Task[None]] = [
+            asyncio.create_task(self._keeper.run(), name="keeper"),
+            # Beside the first calls: the first long stream would wait for it.
+            asyncio.create_task(asyncio.to_thread(warm_up), name="tokenizers"),
+        ]
         if self._stopper is not None:
             tasks.append(asyncio.create_task(self._stopper.run(), name="stopper"))
         try:
