@@ -109,8 +109,11 @@ def test_a_client_that_leaves_a_stream_still_pays_what_it_cost(gateway: RunningG
     call = request(gateway, "pace:0.2", stream=True)
     body = json.dumps(call["json"]).encode()
     headers = "".join(f"{name}: {value}\r\n" for name, value in call["headers"].items())
-    head = f"POST /v1/messages HTTP/1.1\r\nHost: g\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
     address = httpx.URL(gateway.url)
+    head = (
+        f"POST /v1/messages HTTP/1.1\r\nHost: {address.host}:{address.port}\r\n{headers}"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
     with socket.create_connection((address.host, address.port or 0)) as client:
         client.sendall(head.encode() + body)
         wait_until(lambda: gateway.reserved() > 0, "the call is under way")
