@@ -98,7 +98,8 @@ class Forwarding:
             kept = self._reader.feed(chunk)
         except SseError:
             raise UnknownOutcomeError(refusals.upstream_interrupted()) from None
-        if self._reader.meter.is_beyond:
+        # What is whole already can't be made cheaper, and says what it cost.
+        if self._reader.meter.is_beyond and self._reader.usage is None:
             most = self._ticket.call.choices * self._ticket.call.max_output_tokens
             raise BeyondReservationError(refusals.beyond_reservation(most))
         return kept

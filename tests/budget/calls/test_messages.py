@@ -93,7 +93,7 @@ def test_a_stream_beyond_what_was_reserved_is_cut_and_charged_as_counted(
 
     18 words of 4 and 4 and 6 bytes are 84 bytes: 196,000 + 84 x 5,000 nano-dollars.
     """
-    answer = message(gateway, "chunks:1000", stream=True)
+    answer = message(gateway, "chunks:1000;pace:0.01", stream=True)
     found = events(answer)
     name, data = found[-1]
     assert (name, data["error"]["code"]) == ("error", "output_beyond_limit")

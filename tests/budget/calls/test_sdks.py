@@ -8,7 +8,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import httpx2
+import openai
 import pytest
 
 from budget.access import refusals as access
@@ -249,3 +251,31 @@ def test_the_clients_read_answers_and_streams(poor: RunningGateway, sdk: str) ->
         assert words == "w0 w1 w2 w3 "
     else:
         assert stream[-1].type == "message_stop"
+
+
+def test_the_clients_other_routes_work(poor: RunningGateway) -> None:
+    """Embeddings, a stream with its final message, counting, and a model."""
+    with httpx2.Client() as http:
+        theirs = openai.OpenAI(
+            api_key="key",
+            base_url=f"{poor.url}/v1",
+            default_headers=headers_of(poor),
+            http_client=http,
+        )
+        made = theirs.embeddings.create(model="text-embedding-3-small", input=["a", "b"])
+        assert made.usage.prompt_tokens == 8 + 9 + 9
+        assert theirs.models.retrieve("gpt-4").id == "gpt-4"
+        client = anthropic.Anthropic(
+            api_key="key", base_url=poor.url, default_headers=headers_of(poor), http_client=http
+        )
+        counted = client.messages.count_tokens(
+            model="claude-haiku-4-5", messages=[{"role": "user", "content": "hi"}]
+        )
+        assert counted.input_tokens == 98
+        call = client.messages.stream(
+            model="claude-haiku-4-5", messages=[{"role": "user", "content": "hi"}], max_tokens=3
+        )
+        with call as stream:
+            final = stream.get_final_message()
+    assert (final.usage.input_tokens, final.usage.output_tokens) == (98, 3)
+    assert poor.spent() == 26 * 20 + 98 * 1_000 + 3 * 5_000
