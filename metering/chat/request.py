@@ -241,7 +241,7 @@ class ChatRequest(WireModel):
 
 
 def _names_a_hosted_tool(choice: Any) -> bool:
-    return isinstance(choice, dict) and choice.get("type") not in {"function", "allowed_tools"}
+    return isinstance(choice, dict) and choice.get("type") not in ("function", "allowed_tools")
 
 
 def parse_chat_request(body: bytes | str) -> ChatRequest:

@@ -21,7 +21,7 @@ _TEXTS: Final = {
 }
 """Fields that become tokens, by type. What is encrypted is no shorter than what it stands for."""
 
-_IMAGE_SOURCES: Final = frozenset({"base64", "url"})
+_IMAGE_SOURCES: Final = ("base64", "url")
 
 
 class Block(WireModel):

@@ -194,7 +194,7 @@ def _unpriced(blocks: list[Block]) -> Iterator[str]:
 
 def _costs(tool: dict[str, Any]) -> bool:
     """Whether a tool is more than a function that the caller carries out."""
-    is_function = tool.get("type") in {None, "custom"}
+    is_function = tool.get("type") in (None, "custom")
     return not is_function or any(
         value is not None and name not in _FREE_TOOL_FIELDS for name, value in tool.items()
     )

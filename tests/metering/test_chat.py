@@ -116,6 +116,7 @@ def test_what_text_tokens_do_not_pay_for_is_named(
         ({"tools": [{"type": "function"}, {"type": "web_search"}]}, ["tools.1"]),
         ({"tools": [{"function": {"name": "f"}}]}, ["tools.0"]),
         ({"tool_choice": {"type": "web_search"}}, ["tool_choice"]),
+        ({"tool_choice": {"type": ["function"]}}, ["tool_choice"]),
         (
             {"messages": [{"role": "assistant", "audio": {"id": "a"}}]},
             ["messages.0.audio"],

@@ -89,6 +89,7 @@ def test_an_image_counts_as_its_bound_wherever_it_is() -> None:
         {"type": "document", "source": {"type": "text", "data": "x"}},
         {"type": "image", "source": {"type": "file", "file_id": "f"}},
         {"type": "image"},
+        {"type": "image", "source": {"type": ["url"]}},
         {"type": "server_tool_use", "name": "web_search", "input": {}},
         {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "document"}]},
     ],
@@ -104,6 +105,7 @@ def test_what_its_bytes_do_not_bound_is_refused(block: dict[str, Any]) -> None:
     [
         ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, ["tools.0"]),
         ({"tools": [{"name": "f", "defer_loading": True}]}, ["tools.0"]),
+        ({"tools": [{"name": "f", "type": []}]}, ["tools.0"]),
         ({"service_tier": "priority"}, ["service_tier"]),
         ({"inference_geo": "us"}, ["inference_geo"]),
         ({"speed": "fast"}, ["speed"]),
