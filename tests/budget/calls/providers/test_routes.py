@@ -43,6 +43,16 @@ values = st.recursive(
     max_leaves=20,
 )
 fields = st.dictionaries(st.sampled_from(NAMES), values, max_size=5)
+blocks = st.builds(
+    lambda kind, more: {"text": "hi", **more, "type": kind},
+    st.sampled_from(
+        ["text", "image", "image_url", "tool_use", "tool_result", "thinking", "refusal"]
+    ),
+    fields,
+)
+contents = st.lists(blocks, min_size=1, max_size=3).map(
+    lambda content: {"messages": [{"role": "user", "content": content}]}
+)
 
 SMALLEST: Final[dict[str, dict[str, Any]]] = {
     CHAT_PATH: {"messages": [{"role": "user", "content": "hi"}]},
@@ -60,7 +70,7 @@ def outcome(path: str, body: bytes) -> PricedCall | Refusal:
 
 
 @pytest.mark.parametrize("path", sorted(ROUTES))
-@given(more=fields)
+@given(more=fields | contents)
 def test_a_request_is_bounded_or_refused_with_400(path: str, more: dict[str, Any]) -> None:
     """Nothing else comes of it; what goes upstream can be priced again, and costs as much."""
     route = ROUTES[path]
