@@ -92,7 +92,8 @@ def activity(
         instance=instance,
         activity=name,
         task_id=str(ctx.task_id),
-        execution_id=ctx.get_inner_context().task_execution_id or UNKNOWN,
+        # Below dapr-ext-workflow 1.18 the SDK does not tell it: then nothing is replayed.
+        execution_id=getattr(ctx.get_inner_context(), "task_execution_id", "") or UNKNOWN,
     )
     token = _CURRENT.set(_Activity(identity, Ordinals()))
     try:

@@ -58,6 +58,12 @@ class _Shared:
                 self.office = OFFICES.enter(self.budget)
             return self.office
 
+    def entered(self) -> Office | None:
+        """Return the office if it is open; never blocks."""
+        if self.office is None or self.is_closed or not self.office.is_of_this_process:
+            return None
+        return self.office
+
     def hold(self, stream: Any) -> Any:
         """Remember a stream as long as somebody reads it."""
         with self.lock:
@@ -173,8 +179,8 @@ class AsyncBudgetTransport(AsyncTransport):
         if is_free(request):
             return await inner.handle_async_request(request)
         body = await request.aread()
-        # Entered in a thread: the first one asks the store, and the loop goes on meanwhile.
-        office = await asyncio.to_thread(self._shared.enter)
+        # The first one asks the store, in a thread: the caller's loop goes on meanwhile.
+        office = self._shared.entered() or await asyncio.to_thread(self._shared.enter)
         try:
             outgoing = _priced(request, body, office)
         except RefusedError as error:

@@ -14,7 +14,7 @@ import structlog
 from budget.guard.counts import Counts, FileCounts, RedisCounts
 from budget.guard.errors import GuardUsageError, NonRetryableError
 from budget.guard.jobs import Jobs
-from budget.guard.place import Place
+from budget.guard.place import Place, require_execution_ids
 
 log = structlog.get_logger(__name__)
 
@@ -74,8 +74,10 @@ class ActivityGuard:
         """Return the activity with the guard around it; to be registered instead of it.
 
         Raises:
-            GuardUsageError: It is registered already, so that the engine calls it unguarded.
+            GuardUsageError: It is registered already, so that the engine calls it unguarded; or
+                the SDK is too old to tell activities apart.
         """
+        require_execution_ids()
         if "_activity_registered" in vars(activity):
             raise GuardUsageError(
                 f"{activity.__name__} is registered already: put the guard below the decorator "

@@ -1,4 +1,6 @@
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from budget.guard import (
     NonRetryableError,
     guarded,
 )
+from budget.guard.place import require_execution_ids
 from tests.budget.executions import listed, schedule
 from tests.budget.guard.context import context
 from tests.scheduler_api.test_jobs import bare, event
@@ -156,6 +159,28 @@ def test_misuse_is_refused() -> None:
         guarded()(registered)
     with pytest.raises(GuardUsageError, match="1 or more"):
         guarded(limit=0)
+
+
+def test_an_sdk_without_execution_ids_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As below 1.18: its activities could not be told apart. One that is not there is no SDK."""
+    (tmp_path / "old_sdk.py").write_text("class ActivityContext:\n    task_id = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    require_execution_ids()
+    require_execution_ids(("no_such_sdk",))
+    with pytest.raises(GuardUsageError, match=r"install 1\.18\.3"):
+        require_execution_ids(("no_such_sdk", "old_sdk"))
+
+
+def test_the_import_needs_no_server() -> None:
+    """Neither FastAPI nor uvicorn, nor the Dapr SDK before a function is decorated."""
+    heavy = {"fastapi", "starlette", "uvicorn", "dapr"}
+    code = f"import budget.guard, sys; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_what_is_no_activity_says_so(tmp_path: Path) -> None:
