@@ -180,7 +180,9 @@ class AsyncBudgetTransport(AsyncTransport):
             return await inner.handle_async_request(request)
         body = await request.aread()
         # The first one asks the store, in a thread: the caller's loop goes on meanwhile.
-        office = self._shared.entered() or await asyncio.to_thread(self._shared.enter)
+        office = self._shared.entered()
+        if office is None:
+            office = await asyncio.to_thread(self._shared.enter)
         try:
             outgoing = _priced(request, body, office)
         except RefusedError as error:

@@ -81,7 +81,7 @@ async def test_a_cancelled_call_is_charged_its_worst_case(
 ) -> None:
     """The provider may carry it out all the same."""
     async with team_of(Budget(redis_url, cap_usd=RICH), provider) as (sdk, app):
-        call = asyncio.create_task(sdk.chat.completions.create(**asked(user="wait:3")))
+        call = asyncio.create_task(sdk.chat.completions.create(**asked(user="wait:15")))
         await until(lambda: provider.ledger(app)["calls"], "the provider has the call")
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
@@ -94,7 +94,7 @@ async def test_a_call_that_is_cancelled_while_it_waits_holds_nothing(
     """It waited for the end of the same call, by its idempotency key."""
     key = {"Idempotency-Key": "a:b:1:1"}
     async with team_of(Budget(redis_url, cap_usd=RICH), provider) as (sdk, app):
-        body = asked(user="wait:2", extra_headers=key)
+        body = asked(user="wait:5", extra_headers=key)
         first = asyncio.create_task(sdk.chat.completions.create(**body))
         await until(lambda: provider.ledger(app)["calls"], "the provider has the call")
         second = asyncio.create_task(sdk.chat.completions.create(**body))

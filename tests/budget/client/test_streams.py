@@ -38,11 +38,10 @@ def test_a_stream_passes_and_is_charged_what_it_used(redis_url: str, provider: P
 def test_a_stream_passes_as_it_comes(redis_url: str, provider: Provider) -> None:
     """Its first word is there long before its last one; until then its money is held."""
     with desk(Budget(redis_url, cap_usd=RICH), provider) as team:
-        stream = streamed(team, "pace:0.2")
-        next(stream)
-        assert not team.provider_calls()[0]["ended"]
-        assert team.totals()["reserved"] == CALL_NANO_USD
-        words(stream)
+        with streamed(team, "pace:10") as stream:
+            next(stream)
+            assert not team.provider_calls()[0]["ended"]
+            assert team.totals()["reserved"] == CALL_NANO_USD
         team.wait_for(1)
 
 

@@ -106,7 +106,8 @@ def test_a_timeout_of_the_sdk_is_charged_its_worst_case(redis_url: str, provider
     """The provider may carry the call out all the same."""
     with desk(Budget(redis_url, cap_usd=RICH), provider) as team:
         with pytest.raises(openai.APITimeoutError):
-            team.sdk.with_options(timeout=0.2).chat.completions.create(**asked(user="wait:1"))
+            impatient = team.sdk.with_options(timeout=httpx2.Timeout(20, read=0.5))
+            impatient.chat.completions.create(**asked(user="wait:10"))
         team.wait_for(1)
 
 
