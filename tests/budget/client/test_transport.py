@@ -105,8 +105,8 @@ def test_an_answer_that_breaks_off_is_charged_its_worst_case(
 def test_a_timeout_of_the_sdk_is_charged_its_worst_case(redis_url: str, provider: Provider) -> None:
     """The provider may carry the call out all the same."""
     with desk(Budget(redis_url, cap_usd=RICH), provider) as team:
+        impatient = team.sdk.with_options(timeout=httpx2.Timeout(20, read=0.5))
         with pytest.raises(openai.APITimeoutError):
-            impatient = team.sdk.with_options(timeout=httpx2.Timeout(20, read=0.5))
             impatient.chat.completions.create(**asked(user="wait:10"))
         team.wait_for(1)
 
