@@ -80,6 +80,7 @@ class MeteredStream(SyncStream):
                 if self._metered.is_beyond:
                     break
         except SseError as error:
+            self._charge.make(is_whole=False)
             raise _unreadable(self._library, error) from error
         except GeneratorExit:
             # The caller may still close the stream, or go on with another iterator of it.
@@ -116,6 +117,7 @@ class AsyncMeteredStream(AsyncStream):
                 if self._metered.is_beyond:
                     break
         except SseError as error:
+            self._charge.make(is_whole=False)
             raise _unreadable(self._library, error) from error
         except GeneratorExit:
             raise

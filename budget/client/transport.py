@@ -132,26 +132,21 @@ class BudgetTransport(SyncTransport):
         self._shared.left()
 
     def _send(self, request: Any, outgoing: Outgoing, ticket: Ticket, office: Office) -> Any:
+        """Send an admitted call; whatever happens, its hold is closed."""
         library = library_of(request)
-        body = None
         try:
             response = self._inner.handle_request(_sent(library, request, outgoing, ticket))
-            if not (ticket.call.is_stream and is_event_stream(response)):
-                body = _read(response)
+            if ticket.call.is_stream and is_event_stream(response):
+                metered = Metered(outgoing.route, ticket, response)
+                charge = Charge(office, ticket, outgoing, metered)
+                stream = self._shared.hold(MeteredStream(response, metered, charge, library))
+                return streamed(library, response, ticket, stream)
+            body = _read(response)
+            receipt = _close(office, outgoing, ticket, response, body).result()
+            return whole(library, response, ticket, body, receipt)
         except BaseException as error:
-            outgoing.failed()
-            if is_unsent(library, error):
-                office.release(ticket).result()
-            else:
-                office.settle(ticket, None).result()
+            _close_failed(office, outgoing, ticket, library, error).result()
             raise
-        if body is None:
-            metered = Metered(outgoing.route, ticket, response)
-            charge = Charge(office, ticket, outgoing, metered)
-            stream = self._shared.hold(MeteredStream(response, metered, charge, library))
-            return streamed(library, response, ticket, stream)
-        receipt = _close(office, outgoing, ticket, response, body)
-        return whole(library, response, ticket, body, receipt and receipt.result())
 
     def _inner_of(self, library: Any) -> Any:
         with self._shared.lock:
@@ -205,30 +200,25 @@ class AsyncBudgetTransport(AsyncTransport):
         await asyncio.to_thread(self._shared.left)
 
     async def _send(self, request: Any, outgoing: Outgoing, ticket: Ticket, office: Office) -> Any:
+        """Send an admitted call; whatever happens, its hold is closed."""
         library = library_of(request)
-        body = None
         try:
             response = await self._inner.handle_async_request(
                 _sent(library, request, outgoing, ticket)
             )
-            if not (ticket.call.is_stream and is_event_stream(response)):
-                body = await _aread(response)
+            if ticket.call.is_stream and is_event_stream(response):
+                metered = Metered(outgoing.route, ticket, response)
+                charge = Charge(office, ticket, outgoing, metered)
+                stream = self._shared.hold(AsyncMeteredStream(response, metered, charge, library))
+                return streamed(library, response, ticket, stream)
+            body = await _aread(response)
+            closing = _close(office, outgoing, ticket, response, body)
+            receipt = await asyncio.shield(asyncio.wrap_future(closing))
+            return whole(library, response, ticket, body, receipt)
         except BaseException as error:
-            outgoing.failed()
             # Not waited for: this task may have been cancelled.
-            if is_unsent(library, error):
-                office.release(ticket)
-            else:
-                office.settle(ticket, None)
+            _close_failed(office, outgoing, ticket, library, error)
             raise
-        if body is None:
-            metered = Metered(outgoing.route, ticket, response)
-            charge = Charge(office, ticket, outgoing, metered)
-            stream = self._shared.hold(AsyncMeteredStream(response, metered, charge, library))
-            return streamed(library, response, ticket, stream)
-        closing = _close(office, outgoing, ticket, response, body)
-        receipt = await asyncio.shield(asyncio.wrap_future(closing))
-        return whole(library, response, ticket, body, receipt)
 
     def _inner_of(self, library: Any) -> Any:
         if self._inner is None:
@@ -281,6 +271,16 @@ def _close(office: Office, outgoing: Outgoing, ticket: Ticket, response: Any, bo
     if usage is None and cost_nothing(response.status_code):
         return office.release(ticket)
     return office.settle(ticket, usage, stored_answer(ticket, response, body))
+
+
+def _close_failed(
+    office: Office, outgoing: Outgoing, ticket: Ticket, library: Any, error: BaseException
+) -> Any:
+    """Begin to charge a call without an answer: its worst case, unless it was not sent."""
+    outgoing.failed()
+    if is_unsent(library, error):
+        return office.release(ticket)
+    return office.settle(ticket, None)
 
 
 def _read(response: Any) -> bytes:
