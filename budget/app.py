@@ -131,18 +131,26 @@ class App:
         if handler is not None:
             await handler(scope, receive, send)
         elif path in CONTROL_PATHS:
-            await self._serve_control(scope, receive, send)
+            await self._operate(scope, receive, send)
         elif path.startswith(ENCODED_PREFIXES):
             # An id may have an encoded slash: the route is found before anything is decoded.
             raw_path = scope["raw_path"].decode("latin-1")
-            await self._serve_control({**scope, "path": raw_path}, receive, send)
+            await self._operate({**scope, "path": raw_path}, receive, send)
         else:
             await self._gateway.unknown(scope, send)
 
-    async def _serve_control(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the control API to whom it is for, bodies bounded."""
+    async def _operate(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the control API to whom it is for: nothing of it is read or done before."""
         try:
             await self._access.operator(scope)
+        except RefusedError as error:
+            await Answer(send).refuse(error.refusal)
+        else:
+            await self._serve_control(scope, receive, send)
+
+    async def _serve_control(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the control API, bodies bounded."""
+        try:
             body = await read_body(scope, receive, MAX_CONTROL_BODY_BYTES)
         except RefusedError as error:
             await Answer(send).refuse(error.refusal)

@@ -9,7 +9,6 @@ from fastapi.responses import JSONResponse
 from budget.access.access import Access
 from budget.access.keys import KeyKind
 from budget.access.orders import KeyOrder, describe, now_unix_ms
-from budget.control.money import error_answer
 from budget.store.keys import KeyBook, KeyBookFullError
 
 
@@ -21,7 +20,7 @@ def key_routes(book: KeyBook, access: Access) -> APIRouter:
     async def create(order: KeyOrder) -> Response:
         """Make a key, which is shown this once: only its SHA-256 is kept."""
         if order.kind is KeyKind.DATA and await access.awaits_first_key():
-            return error_answer(
+            return _error(
                 409,
                 "Nobody is asked for a key yet. Make an admin key first: once there is a key, "
                 "this route asks for one",
@@ -31,7 +30,7 @@ def key_routes(book: KeyBook, access: Access) -> APIRouter:
         try:
             await book.add(record)
         except KeyBookFullError as error:
-            return error_answer(409, str(error), "too_many_keys")
+            return _error(409, str(error), "too_many_keys")
         access.key_was_made()
         return JSONResponse(
             {"key": key, **describe(record)}, 201, headers={"cache-control": "no-store"}
@@ -50,7 +49,12 @@ def key_routes(book: KeyBook, access: Access) -> APIRouter:
         """Let a key open nothing any more, from the next call on every gateway."""
         record = await book.revoke(unquote(key_id))
         if record is None:
-            return error_answer(404, f"No key {key_id!r}", "unknown_key")
+            return _error(404, f"No key {key_id!r}", "unknown_key")
         return JSONResponse(describe(record, now_unix_ms()))
 
     return router
+
+
+def _error(status: int, message: str, code: str) -> Response:
+    error = {"message": message, "type": "control_error", "code": code}
+    return JSONResponse({"error": error}, status)
