@@ -111,7 +111,8 @@ class Access:
                 return
             self._looked_s = now_s
         try:
-            self._has_keys = await self._book.count() > 0 or self._has_keys
+            if await self._book.count() > 0:
+                self._has_keys = True
         except StoreUnavailableError as error:
             if looked_s is None:
                 raise RefusedError(store_unavailable()) from error

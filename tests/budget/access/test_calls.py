@@ -35,6 +35,21 @@ def test_no_key_no_call(keyed: RunningGateway) -> None:
     assert received(keyed) == []
 
 
+def test_the_public_part_of_a_key_opens_nothing(keyed: RunningGateway, keys: Keys) -> None:
+    """Not even with all of the secret but its last digit."""
+    data, admin = keys.make()["key"], keys.make(kind="admin", tenant=None)["key"]
+    assert call(keyed, data).status_code == 200
+    assert Keys(keyed, admin).ask("GET", "/keys").status_code == 200
+    for key in (data, admin):
+        prefix, _, secret = key.rpartition("_")
+        last = "0" if secret[-1] != "0" else "1"
+        for other in (secret[:-1] + last, "0" * 64, secret[:-1], secret.upper(), ""):
+            assert call(keyed, f"{prefix}_{other}").status_code == 401
+            assert Keys(keyed, f"{prefix}_{other}").ask("GET", "/keys").status_code == 401
+    swapped = f"{data.rpartition('_')[0]}_{admin.rpartition('_')[2]}"
+    assert call(keyed, swapped).status_code == 401
+
+
 def test_a_request_is_refused_before_its_body_is_read(keyed: RunningGateway) -> None:
     """Whoever shows no key can't make the gateway read and hold megabytes."""
     answer = send_raw(
@@ -276,7 +291,7 @@ def test_a_trailer_is_no_header(keyed: RunningGateway, keys: Keys) -> None:
     )
     assert status_of(answer) == 200
     (found,) = keyed.provider.ledger(instance)["calls"]
-    assert "X-Late" not in found["headers"]
+    assert "x-late" not in {name.lower() for name in found["headers"]}
 
 
 def test_a_web_page_can_not_spend_an_open_gateways_money(start_gateway: StartGateway) -> None:

@@ -4,10 +4,15 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from functools import partial
+from threading import Thread
+from typing import Any
 
 import psutil
 import pytest
+import uvicorn
 
+from budget.access.connections import BoundedProtocol, ClientLimits
 from tests.budget.access.keyed import connect, read_all, read_one, send_raw, status_of
 from tests.budget.gateways import Provider, RunningGateway, gateway, wait_until
 
@@ -141,12 +146,12 @@ def test_a_slow_answer_outlives_the_head_of_the_next_request(strict: RunningGate
         assert status_of(read_all(client)) == 408
 
 
-def stalled(gateway: RunningGateway, request: bytes) -> socket.socket:
+def stalled(port: int, request: bytes) -> socket.socket:
     """Connect with room for little, send a request, and read nothing of the answer."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.settimeout(20)
-    client.connect(("127.0.0.1", int(gateway.env["BUDGET_PORT"])))
+    client.connect(("127.0.0.1", port))
     client.sendall(request)
     return client
 
@@ -170,19 +175,45 @@ def test_a_client_that_does_not_read_is_left(strict: RunningGateway) -> None:
         b' "messages": [{"role": "user", "content": "hi"}]}'
     )
     request = head.encode() + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
-    with closing(stalled(strict, request)) as client:
+    with closing(stalled(int(strict.env["BUDGET_PORT"]), request)) as client:
         wait_until(lambda: is_held(strict, client), "it is connected")
         wait_until(lambda: not is_held(strict, client), "it is left")
         wait_until(lambda: gateway.spent() > 0 and gateway.reserved() == 0, "it is charged")
 
 
-def test_a_closing_connection_does_not_wait_for_ever(strict: RunningGateway) -> None:
-    """An answer that was written whole, to a client that asked to close and reads nothing."""
-    ask = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    last = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    with closing(stalled(strict, ask * 400 + last)) as client:
-        wait_until(lambda: is_held(strict, client), "it is connected")
-        wait_until(lambda: not is_held(strict, client), "it is left")
+async def fifty_kilobytes(_scope: Any, _receive: Any, send: Any) -> None:
+    """Answer with less than what makes a server wait, and more than small buffers hold."""
+    headers = [(b"content-length", b"50000")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"x" * 50_000})
+
+
+@pytest.mark.parametrize("ending", [b"Connection: close\r\n", b""])
+def test_the_last_of_an_answer_is_not_waited_for(ending: bytes) -> None:
+    """Nobody writes to the connection any more, and it closes, though nothing is read."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        config = uvicorn.Config(
+            fifty_kilobytes,
+            http=partial(BoundedProtocol, limits=ClientLimits(8, 1, 0.2)),  # type: ignore[arg-type]  # only called
+            timeout_keep_alive=60,
+            lifespan="off",
+            log_config=None,
+        )
+        server = uvicorn.Server(config)
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            request = b"GET / HTTP/1.1\r\nHost: localhost\r\n" + ending + b"\r\n"
+            with closing(stalled(listener.getsockname()[1], request)):
+                connections = server.server_state.connections
+                wait_until(lambda: server.server_state.total_requests, "it is answered")
+                wait_until(lambda: not connections, "it is left")
+        finally:
+            server.should_exit = True
+            thread.join(10)
 
 
 def test_a_slow_reader_gets_all(strict: RunningGateway) -> None:
@@ -193,7 +224,7 @@ def test_a_slow_reader_gets_all(strict: RunningGateway) -> None:
     )
     head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     request = head + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
-    with closing(stalled(strict, request)) as client:
+    with closing(stalled(int(strict.env["BUDGET_PORT"]), request)) as client:
         received = b""
         while piece := client.recv(40_000):
             received += piece
