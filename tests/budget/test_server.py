@@ -57,6 +57,16 @@ def test_bad_settings_are_refused(tmp_path: Path) -> None:
     assert "BUDGET_PRICE_FILE" in refused_start(BUDGET_PRICE_FILE=str(tmp_path / "none.yaml"))
 
 
+def test_a_gateway_that_anybody_could_use_is_refused() -> None:
+    """Before it listens; and a weak admin key is not shown."""
+    line = refused_start(BUDGET_HOST="0.0.0.0", BUDGET_AUTH="none")  # noqa: S104  # refused
+    assert "BUDGET_AUTH=keys" in line
+    assert "BUDGET_ALLOW_ANYONE=true" in line
+    line = refused_start(BUDGET_ADMIN_KEY="hunter2")
+    assert "BUDGET_ADMIN_KEY" in line
+    assert "hunter2" not in line
+
+
 def test_an_accepted_unsafe_store_serves_and_the_process_ends_when_told(
     start_gateway: StartGateway, tmp_path: Path
 ) -> None:
