@@ -13,6 +13,7 @@ from typing import Final
 
 import psutil
 
+from benchmarks.budget_rules import limit_every_scope
 from benchmarks.litellm_proxy import litellm_proxy
 from tests.support.ports import free_port
 from tests.support.services import Service, redis_server, running, wait_until_http
@@ -23,7 +24,6 @@ GATEWAY: Final = "gateway, enforcing"
 REPLAYING: Final = "gateway, with keys"
 LITELLM: Final = "LiteLLM, enforcing"
 
-MUCH_USD: Final = "1000000"
 DURABLE: Final = ("--appendonly", "yes", "--appendfsync", "always")
 """And `--maxmemory-policy noeviction`, which is the default."""
 
@@ -135,17 +135,16 @@ def _gateways(stack: ExitStack, upstream_url: str, log_dir: Path) -> list[Contes
     redis_dir = log_dir / "redis"
     redis_dir.mkdir()
     _, redis_port = stack.enter_context(redis_server(redis_dir, *DURABLE))
-    port = free_port()
+    port, redis_url = free_port(), f"redis://127.0.0.1:{redis_port}/0"
     env = {
         "BUDGET_PORT": str(port),
         "BUDGET_UPSTREAM_URL": upstream_url,
-        "BUDGET_REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
-        "BUDGET_CAP_USD": MUCH_USD,
-        "BUDGET_INSTANCE_CAP_USD": MUCH_USD,
+        "BUDGET_REDIS_URL": redis_url,
     }
     command = [sys.executable, "-m", "budget"]
     service = stack.enter_context(running("budget", command, log_dir, env))
     wait_until_http(service, f"http://127.0.0.1:{port}/readyz")
+    limit_every_scope(redis_url)
     process = _process(service)
     return [
         Contestant(GATEWAY, port, process),

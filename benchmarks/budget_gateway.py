@@ -4,15 +4,17 @@
                                         [--litellm DIR] [--soak CALLS]
 
 The upstream answers with fixed bytes, many times faster than what stands before it. The gateway
-enforces limits in every kind of scope on a Redis that syncs each write to disk; a second row has an
-idempotency key in each call, so that its answer is stored. With `--litellm` the LiteLLM proxy is
-installed into DIR, unless it is there, and runs with a provider budget in a Redis of its own.
+enforces ten limits and two velocities on each call, over every kind of scope, on a Redis that syncs
+each write to disk; a second row has an idempotency key in each call, so that its answer is stored.
+With `--litellm` the LiteLLM proxy is installed into DIR, unless it is there, and runs with a
+provider budget in a Redis of its own.
 
 The contestants run side by side and are asked in turn, in short rounds, each once the one before
 has come to rest; a ratio is one within a round, so that what else the machine does meets all alike;
-medians are shown. At the end the
-gateway's ledger must equal what the upstream served. `--soak` makes so many calls through the
-gateway instead, and compares its memory after a tenth of them and after all.
+medians are shown, and lowest and highest. Latency is that of an open loop: a constant rate, each
+answer timed from when its request was due. At the end the gateway's ledger must equal what the
+upstream served. `--soak` makes so many calls through the gateway instead, and compares its memory
+after a tenth of them and after all.
 """
 
 import argparse
@@ -21,6 +23,8 @@ import os
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -79,14 +83,14 @@ class Counted:
     def saturate(self, options: Options, seconds: float, *, is_stream: bool) -> tuple[float, float]:
         """Ask as fast as it answers; return answers in a second and its CPU for each in us."""
         before_s = self.contestant.cpu_s()
-        answers = uvloop.run(
-            closed_loop(
-                self._address,
-                partial(self._request, is_stream=is_stream),
-                connections=options.connections,
-                seconds=seconds,
-            )
+        load = closed_loop(
+            self._address,
+            partial(self._request, is_stream=is_stream),
+            connections=options.connections,
+            seconds=seconds,
         )
+        with self._named_in_errors():
+            answers = uvloop.run(load)
         self.contestant.come_to_rest()
         cpu_s = self.contestant.cpu_s() - before_s
         self._check(answers)
@@ -94,20 +98,28 @@ class Counted:
 
     def pace(self, options: Options, per_second: float) -> None:
         """Ask at a constant rate."""
-        with asyncio.Runner(loop_factory=precise_loop) as runner:
-            answers = runner.run(
-                open_loop(
-                    self._address,
-                    self._request,
-                    per_second=per_second,
-                    seconds=options.seconds,
-                    connections=OPEN_CONNECTIONS,
-                )
-            )
+        load = open_loop(
+            self._address,
+            self._request,
+            per_second=per_second,
+            seconds=options.seconds,
+            connections=OPEN_CONNECTIONS,
+        )
+        with self._named_in_errors(), asyncio.Runner(loop_factory=precise_loop) as runner:
+            answers = runner.run(load)
         self.contestant.come_to_rest()
         self._check(answers)
         self.p50_ms.append(answers.quantile_ms(0.5))
         self.p99_ms.append(answers.quantile_ms(0.99))
+
+    @contextmanager
+    def _named_in_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RuntimeError(
+                f"{self.contestant.name}: {error or type(error).__name__}"
+            ) from error
 
     @property
     def _address(self) -> tuple[str, int]:
