@@ -32,6 +32,8 @@ models:
   {MODEL}: {{input_usd_per_million: 0, output_usd_per_million: 10000}}
 """
 CHAT: Final = "/v1/chat/completions"
+ADMIN_KEY: Final = "an-operator-who-proves-things"
+_ADMIN: Final = {"Authorization": f"Bearer {ADMIN_KEY}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +109,14 @@ class Fleet:
 
     async def get(self, url: str) -> Any:
         """Read a document."""
-        async with self.session.get(url) as response:
+        async with self.session.get(url, headers=_ADMIN) as response:
             response.raise_for_status()
             return await response.json()
 
     async def post(self, gateway: int, path: str, document: dict[str, Any]) -> Any:
         """Operate one gateway."""
-        async with self.session.post(self.gateways[gateway] + path, json=document) as response:
+        url = self.gateways[gateway] + path
+        async with self.session.post(url, json=document, headers=_ADMIN) as response:
             response.raise_for_status()
             return await response.json()
 

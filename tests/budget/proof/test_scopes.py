@@ -15,6 +15,7 @@ from budget.store.totals import read_totals
 from metering.money import NanoUsd
 from tests.budget.proof.conftest import StartFleet
 from tests.budget.proof.fleet import (
+    ADMIN_KEY,
     CALL_NANO_USD,
     MODEL,
     Answer,
@@ -145,3 +146,27 @@ async def test_limits_of_all_kinds_hold_at_once(start_fleet: StartFleet, link: R
             assert answer.status == 402
             barrier = answer.error["budget"]
             assert left[ScopeKind(barrier["scope"]), barrier["id"]] < CALL_NANO_USD
+
+
+async def test_a_tenant_spends_its_own_limit_whatever_the_headers_say(
+    start_fleet: StartFleet, link: RedisLink
+) -> None:
+    """Three keys, 60 calls each at once: each tenant gets its limit."""
+    dimes = {"acme": 5, "globex": 17, "initech": 30}
+    fleet = await start_fleet(FAKE_LLM_TTFT_S="0.05", BUDGET_ADMIN_KEY=ADMIN_KEY)
+    await put(link, *(one(ScopeKind.TENANT, name, limit) for name, limit in dimes.items()))
+    keys = {name: await fleet.post(0, "/keys", {"tenant": name, "name": name}) for name in dimes}
+
+    async def call(number: int, tenant: str) -> tuple[str, str]:
+        # The root tells the provider's books whose call it is; the gateway goes by the key.
+        headers = {"Authorization": f"Bearer {keys[tenant]['key']}", "X-Workflow-Root": tenant}
+        return tenant, (await fleet.persist(number, headers))[-1].kind
+
+    ends = Counter(await asyncio.gather(*(call(n, name) for n in range(60) for name in dimes)))
+    assert ends == {(name, "200"): limit for name, limit in dimes.items()} | {
+        (name, "402 budget_exceeded"): 60 - limit for name, limit in dimes.items()
+    }
+    expected = {name: limit * CALL_NANO_USD for name, limit in dimes.items()}
+    assert await spent(link, ScopeKind.TENANT, dimes) == expected
+    assert await charged(fleet, ScopeKind.ROOT) == expected
+    await assert_books_agree(fleet)
