@@ -254,13 +254,17 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class ScopeState:
-    """The counters of one scope; amounts in nano-dollars."""
+    """The counters of one scope; amounts in nano-dollars.
+
+    Its state is `live`, `killed` or `velocity`; all calls and instances are killed elsewhere.
+    """
 
     id: str
     totals: ScopeTotals
     calls: int = 0
     refusals: int = 0
     cut_off_unix_ms: int | None = None
+    state: str = "live"
 
 
 @dataclass(frozen=True, slots=True)
