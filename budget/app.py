@@ -3,12 +3,9 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from importlib.metadata import version
 from typing import Final
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
+from fastapi import FastAPI
 
 from budget.access.access import Access
 from budget.access.policy import Policy
@@ -19,9 +16,10 @@ from budget.calls.gateway import Gateway
 from budget.calls.openapi import document_provider_routes
 from budget.calls.providers import metered_routes
 from budget.calls.upstream import Upstream
-from budget.control.money import budget_routes, error_answer, health_routes, on_store_unavailable
-from budget.control.operating import Operations, operating_routes
-from budget.errors import RefusedError, StoreError, StoreUnavailableError
+from budget.control.application import CONTROL_PATHS, Parts, control_app, most_body_bytes
+from budget.control.events import EventLog
+from budget.control.operating import Operations
+from budget.errors import RefusedError, StoreError
 from budget.gate import Gate
 from budget.keeper import Keeper
 from budget.metrics import Metrics
@@ -42,14 +40,7 @@ from metering.tokens import warm_up
 SETTLE_TIME_S: Final = 2.0
 """How long a stopping gateway waits for calls to be settled; the others' holds expire as spent."""
 
-CONTROL_PATHS: Final = frozenset(
-    {
-        *("/budgets", "/decisions", "/ledger", "/healthz", "/readyz", "/metrics"),
-        *("/kill", "/resume", "/trips", "/keys", "/docs", "/openapi.json"),
-    }
-)
 ENCODED_PREFIXES: Final = ("/instances/", "/keys/")
-MAX_CONTROL_BODY_BYTES: Final = 64 << 10
 
 
 class App:
@@ -69,7 +60,6 @@ class App:
             settings.safety_cap_nano_usd,
         )
         metrics = Metrics()
-        metrics.set_limits(limits)
         gate = Gate(metrics)
         self._link = RedisLink(settings.redis_url)
         store = Store(self._link, accept_loss=settings.allow_unsafe_store, rules=_rules(settings))
@@ -82,10 +72,11 @@ class App:
         }
         keys = KeyBook(self._link)
         self._access = Access(policy, keys)
+        routes = metered_routes(prices, settings.default_max_tokens)
         self._gateway = Gateway(
             self._access,
             accounts,
-            metered_routes(prices, settings.default_max_tokens),
+            routes,
             self._upstreams,
             replays=settings.replays,
             clamps=settings.clamp,
@@ -109,16 +100,12 @@ class App:
             has_scheduler=self._stopper is not None,
             app_id=settings.app_id or "",
         )
-        self._control = FastAPI(
-            title="Runaway budget gateway", version=version("runaway"), lifespan=self._lifespan
+        self._events = EventLog(reading, accounts.decisions, gate)
+        parts = Parts(
+            accounts, book, self._events, gate, limits, metrics, operations, reading, routes
         )
-        self._control.include_router(budget_routes(accounts.decisions, reading, limits))
-        self._control.include_router(operating_routes(operations))
+        self._control = control_app(parts, self._lifespan)
         self._control.include_router(key_routes(keys, self._access))
-        self._control.include_router(health_routes(reading, gate, metrics))
-        self._control.add_exception_handler(StoreUnavailableError, on_store_unavailable)
-        self._control.add_exception_handler(RequestValidationError, _on_bad_request)
-        self._control.add_exception_handler(HTTPException, _on_http_error)
         document_provider_routes(self._control)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -149,9 +136,15 @@ class App:
             await self._serve_control(scope, receive, send)
 
     async def _serve_control(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the control API, bodies bounded."""
+        """Serve the control API, bodies bounded.
+
+        Who reads may leave in the middle of an answer, so a GET is given the connection itself.
+        """
+        if scope["method"] == "GET":
+            await self._control(scope, receive, send)
+            return
         try:
-            body = await read_body(scope, receive, MAX_CONTROL_BODY_BYTES)
+            body = await read_body(scope, receive, most_body_bytes(scope["path"]))
         except RefusedError as error:
             await Answer(send).refuse(error.refusal)
         except ClientGoneError:
@@ -166,6 +159,7 @@ class App:
             upstream.start()
         tasks: list[asyncio.Task[None]] = [
             asyncio.create_task(self._keeper.run(), name="keeper"),
+            asyncio.create_task(self._events.run(), name="events"),
             # Beside the first calls: the first long stream would wait for it.
             asyncio.create_task(asyncio.to_thread(warm_up), name="tokenizers"),
         ]
@@ -211,20 +205,3 @@ def _stopper(
         metrics,
         wake=wake,
     )
-
-
-async def _on_bad_request(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for it alone
-    problems = "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-        for problem in error.errors()
-    )
-    is_body = any(problem["loc"][:1] == ("body",) for problem in error.errors())
-    if is_body and not request.headers.get("content-type", "").startswith("application/json"):
-        problems += "; a body is read only with the header content-type: application/json"
-    return error_answer(422, problems, "invalid_body" if is_body else "invalid_query")
-
-
-async def _on_http_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101  # registered for it alone
-    return error_answer(error.status_code, error.detail, "http_error")

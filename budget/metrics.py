@@ -1,5 +1,8 @@
 """Prometheus metrics. No instance id is ever a label; amounts are for graphs, the ledger is exact.
 
+A sample is a double: amounts are exact up to 2^53 nano-dollars (about $9,007,199), and beyond it
+rounded to at most 1 part in 2^53. No limit is above $9,000,000; what is spent without one may be.
+
 What the store counts (spend, reserved, limit) is read from it at each scrape, so every replica on
 one store shows the same value: take their maximum, not their sum.
 """
@@ -14,27 +17,52 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from budget.reservations import Expired, ScopeState
-from budget.scopes import GLOBAL, Limits, ScopeKind
+from budget.caller import Caller
+from budget.limits import Rulebook
+from budget.reservations import Expired, ScopeState, ScopeTotals
+from budget.scopes import Limits, Scope, ScopeKind
+from metering.identity import CallerIdentity
+from metering.money import NanoUsd
 
+_NO_ID = "\0"
+"""No scope's id: what holds for it is what holds for each of its kind."""
+
+_NOBODY = Caller(CallerIdentity(workflow=_NO_ID))
 _DECISION_BUCKETS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 
 
-class _Spend(Collector):
-    """The global spend as the store last told it."""
+class _OfStore(Collector):
+    """What the store last told: the global spend and holds, and the limits.
+
+    Of limits only those that name no scope but the global one: labels stay bounded.
+    """
 
     def __init__(self) -> None:
-        self.nano_usd = 0
+        self.total = ScopeTotals(NanoUsd(0), NanoUsd(0))
+        self.limits: dict[tuple[str, str], int] = {}
 
     def collect(self) -> Iterable[Metric]:
-        family = CounterMetricFamily(
+        spend = CounterMetricFamily(
             "budget_spend_nano_usd", "Spent, from the store.", labels=["scope_kind"]
         )
-        family.add_metric([ScopeKind.GLOBAL], self.nano_usd)
-        yield family
+        spend.add_metric([ScopeKind.GLOBAL], self.total.spent)
+        reserved = GaugeMetricFamily(
+            "budget_reserved_nano_usd",
+            "Held by calls in flight, from the store.",
+            labels=["scope_kind"],
+        )
+        reserved.add_metric([ScopeKind.GLOBAL], self.total.reserved)
+        limit = GaugeMetricFamily(
+            "budget_limit_nano_usd",
+            "Limit of all calls, or of each scope of a kind, where there is one.",
+            labels=["scope_kind", "window"],
+        )
+        for labels, nano_usd in self.limits.items():
+            limit.add_metric(labels, nano_usd)
+        return (spend, reserved, limit)
 
 
 class Metrics:
@@ -43,20 +71,8 @@ class Metrics:
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves it untyped
         self.registry = CollectorRegistry()
-        self._spend = _Spend()
-        self.registry.register(self._spend)
-        self._reserved = Gauge(
-            "budget_reserved_nano_usd",
-            "Held by calls in flight, from the store.",
-            ["scope_kind"],
-            registry=self.registry,
-        )
-        self._limit = Gauge(
-            "budget_limit_nano_usd",
-            "Limit in force, where there is one.",
-            ["scope_kind"],
-            registry=self.registry,
-        )
+        self._of_store = _OfStore()
+        self.registry.register(self._of_store)
         self._decisions = Counter(
             "budget_decisions",
             "Calls decided.",
@@ -87,7 +103,7 @@ class Metrics:
         )
         self._trips = Counter(
             "budget_trips",
-            "Kills, resumes, zombies and stops at the source, by this gateway.",
+            "Trips that this gateway caused, as in /trips.",
             ["kind"],
             registry=self.registry,
         )
@@ -100,7 +116,7 @@ class Metrics:
         self._decisions.labels(decision, code, scope_kind).inc()
 
     def tripped(self, kind: str) -> None:
-        """Count a kill, a resume, a zombie or the end of a stop at the source."""
+        """Count a trip."""
         self._trips.labels(kind).inc()
 
     def expired(self, holds: Iterable[Expired]) -> None:
@@ -108,18 +124,17 @@ class Metrics:
         for hold in holds:
             self._expired.labels("spent" if hold.state == "EXPIRED_SPENT" else "released").inc()
 
-    def set_limits(self, limits: Limits) -> None:
-        """Show the limits in force."""
-        for kind, limit in (
-            (ScopeKind.GLOBAL, limits.of(GLOBAL).limit_nano_usd),
-            (ScopeKind.INSTANCE, limits.enforced(ScopeKind.INSTANCE)),
-        ):
-            if limit is not None:
-                self._limit.labels(kind).set(limit)
+    def observe(self, total: ScopeState, rules: Rulebook, limits: Limits) -> None:
+        """Take what the store says; until the next time its last values stay."""
+        self._of_store.total = total.totals
+        self._of_store.limits = {
+            (scope.kind, each.window): each.limit_nano_usd
+            for kind in ScopeKind
+            for scope in (Scope(kind, "" if kind is ScopeKind.GLOBAL else _NO_ID),)
+            for each in rules.in_force((scope,), _NOBODY, limits).limits
+            if each.limit_nano_usd is not None
+        }
 
-    def render(self, total: ScopeState | None) -> bytes:
-        """Return the exposition text; without a store its last values stay."""
-        if total is not None:
-            self._spend.nano_usd = total.totals.spent
-            self._reserved.labels(ScopeKind.GLOBAL).set(total.totals.reserved)
+    def render(self) -> bytes:
+        """Return the exposition text."""
         return generate_latest(self.registry)

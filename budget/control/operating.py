@@ -2,56 +2,51 @@
 
 import asyncio
 import time
-from typing import Annotated, Any, Final
-from urllib.parse import unquote
+from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from budget.control.money import DEFAULT_PAGE, After, JsonObject, Limit, error_answer
-from budget.instances import Instance, SourceStop, StopState, Trip
+from budget.control.events import trip_row
+from budget.control.fields import (
+    BAD_BODY,
+    BAD_QUERY,
+    DEFAULT_PAGE,
+    After,
+    Document,
+    InstanceId,
+    Limit,
+    Name,
+    Text,
+    error_answer,
+    errors,
+)
+from budget.control.instances import InstanceDocument, instance_json
+from budget.instances import Instance, StopState
 from budget.metrics import Metrics
 from budget.scopes import ScopeKind
 from budget.store.reading import Reading
 from budget.store.switches import Order, Switches
-from metering.identity import MAX_VALUE_LENGTH
-from metering.money import money_json
+
+TripKind = Literal[
+    "kill", "resume", "zombie", "velocity", "threshold", "limit", "source_stop", "key", "recovery"
+]
 
 STOP_WAIT_S: Final = 8.0
 POLL_S: Final = 0.05
 
-Text = Annotated[str, Field(min_length=1, max_length=500)]
-Name = Annotated[str, Field(min_length=1, max_length=MAX_VALUE_LENGTH)]
 
-
-def _decoded(value: str) -> str:
-    """Decode an id: its route was found while it was still encoded."""
-    instance = unquote(value)
-    if not 1 <= len(instance) <= MAX_VALUE_LENGTH:
-        raise ValueError(f"an instance id has 1 to {MAX_VALUE_LENGTH} characters")
-    return instance
-
-
-InstanceId = Annotated[
-    str, Path(description="Percent-encoded where needed."), AfterValidator(_decoded)
-]
-
-
-class StopBody(BaseModel):
+class StopBody(Document):
     """Why an instance is stopped, and who says so."""
-
-    model_config = ConfigDict(extra="forbid")
 
     reason: Text
     actor: Name
     app: Name | None = None
 
 
-class OrderBody(BaseModel):
+class OrderBody(Document):
     """Whom a kill or a resume concerns, why, and who says so."""
-
-    model_config = ConfigDict(extra="forbid")
 
     scope: ScopeKind
     id: Annotated[Name | None, Field(validate_default=True)] = None
@@ -60,10 +55,10 @@ class OrderBody(BaseModel):
 
     @field_validator("id")
     @classmethod
-    def _belongs_to_an_instance(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _goes_with_its_scope(cls, value: str | None, info: ValidationInfo) -> str | None:
         scope = info.data.get("scope")
-        if scope is not None and (value is None) == (scope is ScopeKind.INSTANCE):
-            raise ValueError('needed with scope "instance", and only there')
+        if scope is not None and (value is None) == (scope is not ScopeKind.GLOBAL):
+            raise ValueError('needed, but for scope "global", which has none')
         return value
 
     def order(self) -> Order:
@@ -142,7 +137,7 @@ class Operations:
         if await self.switches.kill_at_source(order, app):
             self._metrics.tripped("kill")
         self._wake.set()
-        return JSONResponse(_instance(await self._stopped(order.id)))
+        return JSONResponse(await instance_json(self.reading, await self._stopped(order.id)))
 
     async def _stopped(self, instance: str) -> Instance:
         """Wait, bounded, until a stop has ended."""
@@ -156,99 +151,88 @@ class Operations:
             await asyncio.sleep(POLL_S)
 
 
+class OrderedDocument(Document):
+    """What is in force."""
+
+    scope: ScopeKind
+    id: str
+    state: Literal["killed", "live"]
+
+
+class TripDocument(Document):
+    """Something that stopped calls, let them pass again, or is worth a look."""
+
+    seq: int
+    at_unix_ms: int
+    kind: str
+    scope: str
+    id: str
+    reason: str
+    actor: str
+    detail: str
+
+
+class TripsDocument(Document):
+    """A page of the feed."""
+
+    trips: list[TripDocument]
+    next: int
+    dropped: int
+
+
+Kinds = Annotated[
+    list[TripKind] | None, Query(description="Only these kinds; may be given several times.")
+]
+
+
 def operating_routes(operations: Operations) -> APIRouter:
     """Build the routes."""
     router = APIRouter(tags=["operating"])
     reading = operations.reading
 
-    @router.post("/kill")
-    async def kill(body: OrderBody) -> JsonObject:
+    @router.post("/kill", responses=errors(_422=BAD_BODY))
+    async def kill(body: OrderBody) -> OrderedDocument:
         """Let no call of a scope pass any more, on every gateway, in every mode."""
         await operations.kill(body.order())
-        return {"scope": body.scope, "id": body.id or "", "state": "killed"}
+        return OrderedDocument(scope=body.scope, id=body.id or "", state="killed")
 
-    @router.post("/resume")
-    async def resume(body: OrderBody) -> JsonObject:
+    @router.post("/resume", responses=errors(_422=BAD_BODY))
+    async def resume(body: OrderBody) -> OrderedDocument:
         """Let the calls of a scope pass again; a zombie's executions are counted anew."""
         await operations.resume(body.order())
-        return {"scope": body.scope, "id": body.id or "", "state": "live"}
+        return OrderedDocument(scope=body.scope, id=body.id or "", state="live")
 
-    @router.get("/trips")
-    async def trips(after: After = 0, limit: Limit = DEFAULT_PAGE) -> JsonObject:
-        """Kills, resumes, zombies and ends of stops at the source, oldest first."""
+    @router.get("/trips", responses=errors(_422=BAD_QUERY))
+    async def trips(
+        after: After = 0, limit: Limit = DEFAULT_PAGE, kind: Kinds = None
+    ) -> TripsDocument:
+        """Kills, resumes, zombies, velocities, thresholds, edits of limits and ends of stops.
+
+        Oldest first. With `kind` a page may be short, or empty, while `next` still moves on.
+        """
         page = await reading.trips(after, limit)
-        items = [_trip(trip) for trip in page.trips]
-        return {"trips": items, "next": page.next_seq, "dropped": page.dropped}
+        return TripsDocument(
+            trips=[
+                TripDocument(**trip_row(trip))
+                for trip in page.trips
+                if kind is None or trip.kind in kind
+            ],
+            next=page.next_seq,
+            dropped=page.dropped,
+        )
 
-    @router.get("/instances/{instance_id}")
-    async def instance(instance_id: InstanceId) -> Response:
-        """What is known of one workflow instance."""
-        found = await reading.instance(instance_id)
-        if found is None:
-            return error_answer(
-                404, f"No call and no kill of instance {instance_id!r}", "unknown_instance"
-            )
-        return JSONResponse(_instance(found))
-
-    @router.post("/instances/{instance_id}/stop")
+    @router.post(
+        "/instances/{instance_id}/stop",
+        response_model=InstanceDocument,
+        responses=errors(
+            _409="`unknown_app` or `another_app`; the kill is in force.",
+            _422=BAD_BODY,
+            _503="`budget_store_unavailable`; or `scheduler_not_configured`: the kill is in force.",
+        ),
+    )
     async def stop(instance_id: InstanceId, body: StopBody) -> Response:
         """Kill an instance and delete the scheduler's jobs that feed it; waits for the outcome."""
         order = Order(ScopeKind.INSTANCE, instance_id, body.reason, body.actor)
         return await operations.stop(order, body.app)
 
     return router
-
-
-def _instance(found: Instance) -> JsonObject:
-    money = found.money
-    return {
-        "instance": money.id,
-        "app": found.app or None,
-        "state": found.state,
-        "since_unix_ms": found.since_unix_ms,
-        "reason": found.reason,
-        "actor": found.actor,
-        "activities": found.activities,
-        "executions": found.executions,
-        "calls": money.calls,
-        "replays": found.replays,
-        "refusals": found.refusals,
-        "most_executions": found.most_executions,
-        "spent": money_json(money.totals.spent),
-        "reserved": money_json(money.totals.reserved),
-        "source": None if found.source is None else _source(found.source),
-    }
-
-
-def _source(stop: SourceStop) -> dict[str, Any]:
-    return {
-        "state": stop.state,
-        "requested_unix_ms": stop.requested_unix_ms,
-        "ended_unix_ms": stop.ended_unix_ms,
-        "attempts": stop.attempts,
-        "jobs_deleted": stop.jobs_deleted,
-        "jobs": [
-            {
-                "task_id": job.task_id,
-                "generation": job.generation,
-                "activity": job.activity,
-                "execution_id": job.execution_id,
-            }
-            for job in stop.jobs
-        ],
-        "jobs_left": stop.jobs_left,
-        "error": stop.error,
-    }
-
-
-def _trip(trip: Trip) -> JsonObject:
-    return {
-        "seq": trip.seq,
-        "at_unix_ms": trip.at_unix_ms,
-        "kind": trip.kind,
-        "scope": trip.scope,
-        "id": trip.id,
-        "reason": trip.reason,
-        "actor": trip.actor,
-        "detail": trip.detail,
-    }

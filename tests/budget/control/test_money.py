@@ -73,6 +73,9 @@ def test_budgets_list_the_global_one_first_and_the_newest_instances(
         "calls": 1,
         "refusals": 0,
         "cut_off_unix_ms": None,
+        "remaining": None,
+        "resets_at_unix_ms": None,
+        "state": "live",
     }
 
 
