@@ -67,8 +67,11 @@ async def listening(
         listener = Listener(response)
         reading = asyncio.create_task(listener.read())
         await until(lambda: ": listening" in listener.text, "the stream has begun")
-        yield listener
-        reading.cancel()
+        try:
+            yield listener
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
 
 
 async def order(gateway: RunningGateway, verb: str, **body: Any) -> None:
@@ -131,7 +134,8 @@ async def test_a_store_that_goes_away_is_told(start_gateway: StartGateway, tmp_p
         async with listening(gateway) as listener:
             server.kill()
             await until(lambda: listener.has("store", state="closed"), "the loss is told")
-            assert "Redis" in next(d["reason"] for n, d in listener.seen if n == "store")
+            closed = next(d for _, d in listener.seen if d.get("state") == "closed")
+            assert "Redis" in closed["reason"]
 
 
 async def test_a_flood_of_refusals_is_summed_up(rich_gateway: RunningGateway) -> None:
