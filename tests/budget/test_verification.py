@@ -4,6 +4,7 @@ import asyncio
 import random
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -61,13 +62,17 @@ async def test_the_ledger_sums_to_the_counters_of_every_scope(
 async def test_it_does_while_calls_go_on(store: Store, link: RedisLink) -> None:
     """Nothing has to stand still: each scope is compared at an entry, not at a moment."""
     await trade(store, 4, 40)
-    trading = asyncio.create_task(trade(store, 5, 150))
-    verified = 0
-    while not trading.done():
-        assert (await verify(Reading(link))).is_exact
-        verified += 1
-    await trading
-    assert verified > 1
+
+    async def trade_on() -> None:
+        for seed in count(5):
+            await trade(store, seed, 5)
+
+    trading = asyncio.create_task(trade_on())
+    seen = [await verify(Reading(link)) for _ in range(3)]
+    trading.cancel()
+    await asyncio.gather(trading, return_exceptions=True)
+    assert [found.is_exact for found in seen] == [True] * 3
+    assert seen[0].last_seq < seen[1].last_seq < seen[2].last_seq
 
 
 async def test_a_counter_that_was_changed_by_hand_is_found(store: Store, link: RedisLink) -> None:
