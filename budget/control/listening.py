@@ -22,6 +22,7 @@ STALL_S: Final = 30.0
 
 LAST_EVENT_ID: Final = "last-event-id"
 HEARTBEAT: Final = b": alive\n\n"
+LAST: Final = {"type": "http.response.body", "body": b"", "more_body": False}
 HELLO: Final = b"retry: 2000\n: listening\n\n"
 
 
@@ -50,13 +51,19 @@ class EventStream(Response):
         self._listeners.count += 1
         sending = asyncio.create_task(self._send(send), name="events")
         leaving = asyncio.create_task(_left(receive))
+        is_stopping = False
         try:
             await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            # The server stops: the answer ends in order instead of as a failure.
+            is_stopping = True
         finally:
             self._listeners.count -= 1
             for task in (sending, leaving):
                 task.cancel()
             await asyncio.gather(sending, leaving, return_exceptions=True)
+        if is_stopping:
+            await send(LAST)
 
     async def _send(self, send: Send) -> None:
         with contextlib.suppress(TimeoutError, OSError):
@@ -64,7 +71,7 @@ class EventStream(Response):
             await _write(send, HELLO)
             await self._send_missed_trips(send)
             await self._follow(send)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await send(LAST)
 
     async def _send_missed_trips(self, send: Send) -> None:
         after = self._place.trip_seq

@@ -207,6 +207,20 @@ async def test_a_slow_listener_is_told_and_let_go(log: EventLog) -> None:
     assert listeners.count == 0
 
 
+async def test_a_stream_ends_in_order_when_the_gateway_stops(log: EventLog) -> None:
+    """Whoever listens sees the end of an answer, and no failure is logged."""
+    listeners, takes = Listeners(log), asyncio.Event()
+    takes.set()
+    received, send, receive = connection(takes)
+    stream = EventStream(listeners, log.place_of(None))
+    serving = asyncio.create_task(stream({"type": "http"}, receive, send))
+    await until(lambda: len(received) > 1, "it listens")
+    serving.cancel()
+    async with asyncio.timeout(10):
+        await serving
+    assert (received[-1], listeners.count) == (b"False", 0)
+
+
 async def test_listeners_are_bounded(rich_gateway: RunningGateway) -> None:
     """One more than there may be is refused; when one leaves, another may come."""
     async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=100)) as client:
