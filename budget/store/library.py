@@ -12,7 +12,7 @@ LIBRARY: Final = "budget_v3"
 FILES: Final = (
     *("base", "calendar", "rolling", "scopes", "barriers", "thresholds", "velocity"),
     *("claims", "stops", "instances", "switches", "holds", "endings", "cases"),
-    *("admission", "limits", "totals", "register"),
+    *("admission", "limits", "totals", "register", "recovery"),
 )
 """In the order in which they build on each other."""
 
@@ -25,6 +25,9 @@ LEDGER: Final = f"{KEY_PREFIX}ledger"
 TRIPS: Final = f"{KEY_PREFIX}trips"
 STOPS: Final = f"{KEY_PREFIX}stops"
 LIMITS: Final = f"{KEY_PREFIX}limits"
+GATEWAYS: Final = f"{KEY_PREFIX}gateways"
+RECOVERY: Final = f"{KEY_PREFIX}recovery"
+STAGED: Final = f"{KEY_PREFIX}staged"
 STRANGERS: Final = f"{KEY_PREFIX}strangers"
 ANSWERS: Final = f"{KEY_PREFIX}answers"
 HOLD_PREFIX: Final = f"{KEY_PREFIX}hold:"

@@ -80,6 +80,15 @@ class Store:
                 f"the store's clock was moved by a test: HDEL {META} {TEST_CLOCK}, if it is no test"
             )
         self._compare(epoch or "", seq or "0", known)
+        await self._vouch(epoch or "")
+
+    async def _vouch(self, epoch: str) -> None:
+        """Say that the ledger is whole, as far as this gateway can tell."""
+        if not await self._call("vouch", (META, library.GATEWAYS), epoch):
+            raise StoreUnavailableError(
+                "Redis was restarted, and the gateways with a journal have yet to say whether it "
+                "lost something: set BUDGET_JOURNAL_DIR on every gateway, or on none"
+            )
 
     async def open(self) -> bool:
         """Recognise the ledger, or begin one; return whether it is another than before.
@@ -201,6 +210,8 @@ class Store:
         known = self._seq
         reply = await self._call("expire", (META, HOLDS, LEDGER), most, HOLD_PREFIX, grace_ms)
         self._compare(reply[0], reply[1], known)
+        if reply[2:] == ["RECOVERING"]:
+            raise StoreUnavailableError("Redis was restarted: its ledger is compared first")
         self._learn(int(reply[1]))
         return read_expired(reply[2:])
 

@@ -17,6 +17,14 @@ local KEEP_COUNTS_MS = 7 * 86400000
 local MOST_STEP_BACK_MS = 60000
 local TEST_CLOCK = 'test_only_clock_offset_ms'
 
+-- Of each ledger, its last entry as this very server process has seen it. A process that has just
+-- started has seen none, and what was rolled back is behind it: until somebody vouches for the
+-- ledger (recovery.lua), no function moves money.
+local seen = {}
+
+-- When the entry that is being replayed was written first.
+local replayed_at
+
 local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
@@ -53,7 +61,8 @@ end
 local function begin(meta, holds, ledger, trips)
   local row = redis.call('HMGET', meta, 'epoch', 'seq', 'at', 'limits_version', 'killed',
     'kill_reason', 'kill_actor', TEST_CLOCK)
-  local now, at = now_ms() + tonumber(row[8] or '0'), tonumber(row[3] or '0')
+  local now = replayed_at or now_ms() + tonumber(row[8] or '0')
+  local at = tonumber(row[3] or '0')
   if now < at and at - now <= MOST_STEP_BACK_MS then
     now = at
   end
@@ -64,6 +73,17 @@ local function begin(meta, holds, ledger, trips)
     epoch = row[1] or '', seq = tonumber(row[2] or '0'), limits_version = row[4] or '0',
     killed = row[5], kill_reason = row[6], kill_actor = row[7], told = {},
   }
+end
+
+local function is_fenced(here)
+  local last = seen[here.epoch]
+  return not replayed_at and (not last or here.seq < last)
+end
+
+local function refuse_fenced(here)
+  if is_fenced(here) then
+    error({ err = 'RECOVERING the ledger is not known to be whole' })
+  end
 end
 
 -- Appends to the ledger. The entry's id is the meta counter: gapless, so a reader sees what it
@@ -80,6 +100,7 @@ local function record(here, event, id, hold, delta, more)
   end
   redis.call('XADD', here.ledger, 'MAXLEN', '~', LEDGER_ENTRIES, seq .. '-0', unpack(entry))
   redis.call('HSET', here.meta, 'seq', seq, 'at', here.now_text)
+  seen[here.epoch] = seen[here.epoch] and here.seq
   return seq
 end
 

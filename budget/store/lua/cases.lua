@@ -48,7 +48,9 @@ end
 local function strangeness(here, ask)
   if here.epoch ~= ask.epoch or here.seq < ask.least_seq then
     return { 'LOST', here.epoch, text(here.seq) }
-  elseif here.limits_version ~= ask.limits_version then
+  end
+  refuse_fenced(here)
+  if here.limits_version ~= ask.limits_version then
     return { 'STALE', here.limits_version }
   end
   return nil

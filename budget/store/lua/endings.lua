@@ -107,9 +107,12 @@ end
 -- KEYS: 1 to 3. ARGV: most holds to close, prefix of a hold's key, ms that a hold lives on when it
 -- is found past its time: a gateway that could not reach the store extends it then.
 -- Returns {epoch, seq, id, state, entry's seq, at, …}: where the ledger is, and the holds that it
--- closed.
+-- closed; in place of those RECOVERING, when nobody has vouched for the ledger.
 local function expire(keys, args)
-  local here, grace_ms, reply = begin_hold(keys), tonumber(args[3]), { '', '' }
+  local here, grace_ms, reply = begin(keys[1], keys[2], keys[3]), tonumber(args[3]), { '', '' }
+  if here.epoch ~= '' and is_fenced(here) then
+    return { here.epoch, text(here.seq), 'RECOVERING' }
+  end
   local due = redis.call('ZRANGE', here.holds, '-inf', here.now, 'BYSCORE', 'LIMIT', 0, args[1])
   for _, id in ipairs(due) do
     local hold = read_hold(args[2] .. id)

@@ -10,7 +10,9 @@ local KEEP_CLOSED_MS = 60000
 local KEEP_EXPIRED_MS = 86400000
 
 local function begin_hold(keys)
-  return begin(keys[1], keys[2], keys[3])
+  local here = begin(keys[1], keys[2], keys[3])
+  refuse_fenced(here)
+  return here
 end
 
 local function read_hold(key)
@@ -61,6 +63,7 @@ end
 local function open(keys, args)
   if redis.call('HSETNX', keys[1], 'epoch', args[1]) == 1 then
     redis.call('HSET', keys[1], 'seq', '0', 'created_unix_ms', text(now_ms()))
+    seen[args[1]] = 0
   end
   return redis.call('HMGET', keys[1], 'epoch', 'seq')
 end
