@@ -23,6 +23,12 @@ from budget.errors import RefusedError, StoreError
 from budget.gate import Gate
 from budget.keeper import Keeper
 from budget.metrics import Metrics
+from budget.recovery.disk import Disk
+from budget.recovery.journal import Journal
+from budget.recovery.recovery import Recovery
+from budget.recovery.routes import recovery_routes
+from budget.recovery.store import JournaledStore
+from budget.recovery.watch import Watch
 from budget.reservations import Rules
 from budget.scopes import Limits
 from budget.settings import Settings
@@ -62,7 +68,8 @@ class App:
         metrics = Metrics()
         gate = Gate(metrics)
         self._link = RedisLink(settings.redis_url)
-        store = Store(self._link, accept_loss=settings.allow_unsafe_store, rules=_rules(settings))
+        store, recovery, self._watch = _store(settings, self._link)
+        self._journal = None if recovery is None else recovery.journal
         book = LimitBook(self._link)
         accounts = Accounts(store, gate, limits, settings.hold_ms, metrics, book=book)
         self._closer = accounts.closer
@@ -89,6 +96,7 @@ class App:
             gate,
             metrics=metrics,
             allow_unsafe=settings.allow_unsafe_store,
+            watch=None if self._watch is None else self._watch.look,
         )
         reading = Reading(self._link)
         self._stopper = _stopper(settings, self._link, metrics, accounts.zombie_found)
@@ -106,6 +114,7 @@ class App:
         )
         self._control = control_app(parts, self._lifespan)
         self._control.include_router(key_routes(keys, self._access))
+        self._control.include_router(recovery_routes(recovery, gate))
         document_provider_routes(self._control)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -157,6 +166,8 @@ class App:
         self._link.start()
         for upstream in self._upstreams.values():
             upstream.start()
+        if self._journal is not None:
+            self._journal.start()
         tasks: list[asyncio.Task[None]] = [
             asyncio.create_task(self._keeper.run(), name="keeper"),
             asyncio.create_task(self._events.run(), name="events"),
@@ -174,7 +185,16 @@ class App:
             await asyncio.gather(*tasks, return_exceptions=True)
             for upstream in self._upstreams.values():
                 await upstream.close()
+            await self._leave()
             await self._link.close()
+
+    async def _leave(self) -> None:
+        """Close the journal; where the store knows all that is in it, nobody has to wait for it."""
+        if self._watch is not None and not self._closer.untold:
+            with contextlib.suppress(StoreError):
+                await self._watch.leave()
+        if self._journal is not None:
+            await self._journal.close()
 
     async def _settle_what_runs(self) -> None:
         with contextlib.suppress(TimeoutError, StoreError):
@@ -190,6 +210,19 @@ def _rules(settings: Settings) -> Rules:
         zombie_executions=settings.zombie_executions,
         stops_zombies=settings.scheduler_address is not None,
     )
+
+
+def _store(settings: Settings, link: RedisLink) -> tuple[Store, Recovery | None, Watch | None]:
+    """Build the store, with a journal where one is wanted."""
+    if settings.journal_dir is None:
+        return (
+            Store(link, accept_loss=settings.allow_unsafe_store, rules=_rules(settings)),
+            None,
+            None,
+        )
+    recovery = Recovery(link, Journal(Disk(settings.journal_dir)))
+    store = JournaledStore(link, recovery.journal, recovery, rules=_rules(settings))
+    return store, recovery, Watch(link, store, recovery)
 
 
 def _stopper(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -32,6 +33,7 @@ class Keeper:
         gate: Opened and closed here.
         metrics: Where expiries are counted.
         allow_unsafe: Skip the check of the store's settings.
+        watch: Done each time the store was looked after.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Keeper:
         *,
         metrics: Metrics,
         allow_unsafe: bool,
+        watch: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._link = link
         self._store = store
@@ -52,6 +55,7 @@ class Keeper:
         self._gate = gate
         self._metrics = metrics
         self._allow_unsafe = allow_unsafe
+        self._watch = watch
 
     async def check(self) -> None:
         """Check the store, tell it what it is owed, and open the gate.
@@ -96,6 +100,8 @@ class Keeper:
         await self._renewals.renew()
         await self._expire()
         await self._store.evict_answers()
+        if self._watch is not None:
+            await self._watch()
 
     async def _expire(self) -> None:
         expired = await self._store.expire(grace_ms=EXPIRY_GRACE_MS)

@@ -96,6 +96,7 @@ class Settings(BaseSettings):
     upstream_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 120
     hold_margin_s: Annotated[float, Field(gt=0, le=3600)] = 10
     price_file: Path | None = None
+    journal_dir: Path | None = None
     allow_unsafe_store: bool = False
     replay: bool = True
     zombie_executions: Annotated[int | None, Field(ge=2, le=1_000_000)] = None

@@ -36,7 +36,7 @@ do
     return 1
   end
 
-  -- KEYS: meta, gateways, trips, ledger. ARGV: gateway, description ('' when it ends in order).
+  -- KEYS: meta, gateways, ledger, recovery. ARGV: gateway, description ('' when it ends in order).
   -- Returns {trips, limits_version, seq, oldest entry that the ledger keeps, now, gateways, …}.
   local function beat(keys, args)
     local id, description = args[1], args[2]
@@ -47,7 +47,10 @@ do
       redis.call('HSET', keys[2], id, description, 'seen:' .. id, now)
     end
     local row = redis.call('HMGET', keys[1], 'trips', 'limits_version', 'seq')
-    local oldest = redis.call('XRANGE', keys[4], '-', '+', 'COUNT', 1)[1]
+    if not is_fenced(begin(keys[1])) then
+      redis.call('DEL', keys[4])
+    end
+    local oldest = redis.call('XRANGE', keys[3], '-', '+', 'COUNT', 1)[1]
     return {
       row[1] or '0', row[2] or '0', row[3] or '0', oldest and oldest[1] or '', now,
       redis.call('HGETALL', keys[2]),
@@ -57,9 +60,11 @@ do
   -- KEYS: meta, recovery, gateways. ARGV: gateway, report. Returns {epoch, seq, '1' when nobody has
   -- vouched, continues, continues_at, gateways, comparison}.
   local function report(keys, args)
-    begin_comparison(keys[2])
-    redis.call('HSET', keys[2], 'report:' .. args[1], args[2])
     local here = begin(keys[1])
+    begin_comparison(keys[2])
+    if is_fenced(here) then
+      redis.call('HSET', keys[2], 'report:' .. args[1], args[2])
+    end
     local row = redis.call('HMGET', keys[1], 'continues', 'continues_at')
     return {
       here.epoch, text(here.seq), is_fenced(here) and '1' or '0', row[1] or '', row[2] or '0',

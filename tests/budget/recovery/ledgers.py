@@ -1,0 +1,84 @@
+"""A Redis whose past can be put back, and what a rebuild must bring back of the present."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from tests.budget.conftest import DURABLE
+from tests.support.ports import free_port
+from tests.support.services import Service, redis_server
+
+KEPT = ("spent", "reserved", "calls", "touched")
+WINDOWS = ("hour", "day", "week", "month")
+
+
+@dataclass(slots=True)
+class Past:
+    """A durable Redis on one port over several lives.
+
+    Attributes:
+        folder: Its files.
+        port: Where it listens.
+        client: Reads it.
+    """
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    client: redis.Redis = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.client = redis.Redis(port=self.port, decode_responses=True)
+
+    @property
+    def url(self) -> str:
+        """The database of the gateways."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def aof(self) -> Path:
+        """Where it keeps what it acknowledged."""
+        return self.folder / "appendonlydir"
+
+    @contextmanager
+    def running(self) -> Iterator[Service]:
+        """Run it until the block ends."""
+        with redis_server(self.folder, *DURABLE, port=self.port) as (service, _):
+            yield service
+        self.client.close()
+
+    def remember(self) -> None:
+        """Copy its files as they are."""
+        shutil.rmtree(self.folder / "copy", ignore_errors=True)
+        shutil.copytree(self.aof, self.folder / "copy")
+
+    def roll_back(self) -> None:
+        """Put the copy back; it must not run."""
+        shutil.rmtree(self.aof)
+        shutil.copytree(self.folder / "copy", self.aof)
+
+    def money(self) -> dict[str, Any]:
+        """Return every counter of money, every open hold, and the whole ledger."""
+        found: dict[str, Any] = {}
+        for key in self.client.scan_iter("{budget}:*", count=1000):
+            kind = key.split(":")[1]
+            if kind == "scope":
+                fields = self.client.hgetall(key)
+                found[key] = {f: v for f, v in fields.items() if _counts(f)}
+            elif kind == "rolling":
+                found[key] = self.client.hgetall(key)
+            elif kind == "hold" and self.client.hget(key, "state") in {"RESERVED", "DISPATCHED"}:
+                fields = self.client.hgetall(key)
+                found[key] = {f: fields[f] for f in ("state", "amount", "instance", "scopes", "at")}
+        found["holds"] = self.client.zrange("{budget}:holds", 0, -1, withscores=True)
+        found["ledger"] = self.client.xrange("{budget}:ledger")
+        found["meta"] = self.client.hmget("{budget}:meta", "epoch", "seq", "at")
+        return found
+
+
+def _counts(name: str) -> bool:
+    return name in KEPT or name.split(":")[0] in WINDOWS and name.split(":")[1] in {"s", "r"}
