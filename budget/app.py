@@ -215,11 +215,8 @@ def _rules(settings: Settings) -> Rules:
 def _store(settings: Settings, link: RedisLink) -> tuple[Store, Recovery | None, Watch | None]:
     """Build the store, with a journal where one is wanted."""
     if settings.journal_dir is None:
-        return (
-            Store(link, accept_loss=settings.allow_unsafe_store, rules=_rules(settings)),
-            None,
-            None,
-        )
+        plain = Store(link, accept_loss=settings.allow_unsafe_store, rules=_rules(settings))
+        return plain, None, None
     recovery = Recovery(link, Journal(Disk(settings.journal_dir)))
     store = JournaledStore(link, recovery.journal, recovery, rules=_rules(settings))
     return store, recovery, Watch(link, store, recovery)

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
@@ -122,7 +123,7 @@ class Disk:
         entry is given, has dropped too.
         """
         paths = self._segments()
-        for path, following in zip(paths, paths[1:], strict=False):
+        for path, following in pairwise(paths):
             is_old = path.stat().st_mtime * 1000 < now_unix_ms - KEEP_MS
             if not is_old or _head(following)["last"] >= oldest_kept:
                 return

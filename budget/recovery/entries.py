@@ -1,8 +1,8 @@
 """Ledger entries as a journal keeps them: what replays them, as strings. Pure.
 
 Each has `k` ("e"), `seq`, `at` (unix ms), `event` and `id`; a reservation also amount, instance,
-expires, app, model, tenant and scopes (keys, one a line); a settlement cost and estimated; an expiry
-as, what became of the hold.
+expires, app, model, tenant and scopes (keys, one a line); a settlement cost and estimated; an
+expiry as, what became of the hold.
 """
 
 from collections.abc import Sequence

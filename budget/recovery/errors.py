@@ -1,7 +1,7 @@
 """What keeps a gateway with a journal closed.
 
 StoreUnavailableError (of budget)
-├── RecoveringError   the ledger is not known to be whole: it is compared, rebuilt, or waits for somebody
+├── RecoveringError   the ledger is not known to be whole: it is rebuilt, or waits for somebody
 └── JournalError      the disk did not take a record
 
 StartError (of serving)

@@ -65,7 +65,7 @@ class Journal:
         await told
 
     def note(self, record: Record) -> None:
-        """Append a record with the next write; what the disk does not take is read anew from Redis."""
+        """Append a record with the next write; what is not taken is read anew from Redis."""
         if len(self._waiting) < MAX_WAITING:
             self._put((record,))
 

@@ -1,4 +1,4 @@
-"""Brings a gateway and the store's ledger together: compare, rebuild, vouch, or say who must act."""
+"""Brings gateway and ledger together: compares, rebuilds, vouches, or says who must act."""
 
 import socket
 import time
@@ -10,17 +10,8 @@ import structlog
 
 from budget.recovery.errors import RecoveringError
 from budget.recovery.journal import Journal
-from budget.recovery.picture import (
-    Adopt,
-    Picture,
-    Rebuild,
-    Report,
-    View,
-    Vouch,
-    Wait,
-    judge,
-    judge_stuck,
-)
+from budget.recovery.judging import Adopt, Rebuild, Vouch, Wait, judge, judge_stuck
+from budget.recovery.picture import Picture, Report, View
 from budget.recovery.rebuild import Rebuilder
 from budget.store.library import META
 from budget.store.link import RedisLink
@@ -106,7 +97,7 @@ class Recovery:
     async def _rebuild(self, picture: Picture, step: Rebuild, staged: int) -> int:
         """Stage what this journal has next, and replay; return after which entry it is staged."""
         base = picture.seq if picture.epoch else 0
-        if staged != base and self.journal.memory.epoch == step.epoch:
+        if staged != base and self.journal.memory.epoch:
             entries = await self.journal.entries(base, min(base + WINDOW, step.target))
             await self.rebuilder.stage(entries[seq] for seq in sorted(entries))
         skips = step.skips or (picture.confirmed is not None and self._is_stuck(base))

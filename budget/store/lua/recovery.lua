@@ -186,6 +186,8 @@ do
     elseif here.epoch ~= args[1] or not is_fenced(here) then
       return { text(here.seq), '' }
     end
+    -- Whoever finishes vouches; that the ledger is as long as it was does not.
+    seen[args[1]] = nil
     local seq = here.seq
     for _ = 1, tonumber(args[3]) do
       local staged = seq < target and redis.call('HGET', keys[4], text(seq + 1))

@@ -2,16 +2,18 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import redis
 
-from tests.budget.conftest import DURABLE
+from tests.budget.conftest import DURABLE, StartGateway
+from tests.budget.gateways import RunningGateway, wait_until
 from tests.support.ports import free_port
-from tests.support.services import Service, redis_server
+from tests.support.services import Service, python_service, redis_server
 
 KEPT = ("spent", "reserved", "calls", "touched")
 WINDOWS = ("hour", "day", "week", "month")
@@ -29,7 +31,7 @@ class Past:
 
     folder: Path
     port: int = field(default_factory=free_port)
-    client: redis.Redis = field(init=False)
+    client: Any = field(init=False)
 
     def __post_init__(self) -> None:
         self.client = redis.Redis(port=self.port, decode_responses=True)
@@ -61,6 +63,10 @@ class Past:
         shutil.rmtree(self.aof)
         shutil.copytree(self.folder / "copy", self.aof)
 
+    def seq(self) -> int:
+        """Return the ledger's last entry."""
+        return int(self.client.hget("{budget}:meta", "seq"))
+
     def money(self) -> dict[str, Any]:
         """Return every counter of money, every open hold, and the whole ledger."""
         found: dict[str, Any] = {}
@@ -81,4 +87,56 @@ class Past:
 
 
 def _counts(name: str) -> bool:
-    return name in KEPT or name.split(":")[0] in WINDOWS and name.split(":")[1] in {"s", "r"}
+    return name in KEPT or (
+        name.split(":", maxsplit=1)[0] in WINDOWS and name.split(":")[1] in {"s", "r"}
+    )
+
+
+def reason(gateway: RunningGateway) -> str:
+    """Return why a gateway is closed; empty when it is open."""
+    found: str = gateway.get("/readyz").get("reason", "")
+    return found
+
+
+def journal_upto(gateway: RunningGateway) -> int:
+    """Return up to which entry a gateway's journal is complete."""
+    found: int = gateway.get("/recovery")["journal"]["complete_upto"]
+    return found
+
+
+def wait_for_journals(past: Past, *gateways: RunningGateway) -> None:
+    """Wait until every journal holds the whole ledger."""
+    wait_until(
+        lambda: all(journal_upto(gateway) == past.seq() for gateway in gateways),
+        "the journals are complete",
+    )
+
+
+def start(
+    start_gateway: StartGateway, past: Past, journal: Path, **settings: str
+) -> RunningGateway:
+    """Start a gateway with a journal."""
+    return start_gateway(past.url, BUDGET_JOURNAL_DIR=str(journal), **settings)
+
+
+def recovery_trip(gateway: RunningGateway) -> dict[str, Any]:
+    """Return what was written down of the last recovery."""
+    trips = [t for t in gateway.get("/trips")["trips"] if t["kind"] == "recovery"]
+    found: dict[str, Any] = trips[-1]
+    return found
+
+
+def confirm(gateway: RunningGateway) -> httpx.Response:
+    """Decide to go on."""
+    words = {"reason": "its disk is gone", "actor": "ops"}
+    return gateway.http.post(f"{gateway.url}/recovery/confirm", json=words)
+
+
+def sum_of_providers(gateways: list[RunningGateway]) -> int:
+    """Return what the provider charged for all of them."""
+    return sum(g.provider.ledger(g.app)["nano_usd"] for g in gateways)
+
+
+def start_closed(gateway: RunningGateway, log_dir: Path) -> AbstractContextManager[Service]:
+    """Run a gateway again that need not open."""
+    return python_service("budget", log_dir, gateway.env, f"{gateway.url}/healthz")

@@ -4,64 +4,21 @@ import asyncio
 import shutil
 import signal
 from pathlib import Path
-from typing import Any
 
 import httpx
-import pytest
 
 from tests.budget.conftest import StartGateway
-from tests.budget.gateways import CALL_NANO_USD, RunningGateway, until, usd, wait_until
-from tests.budget.recovery.ledgers import Past
-
-
-@pytest.fixture
-def past(tmp_path: Path) -> Past:
-    """Give a Redis that is not running yet."""
-    folder = tmp_path / "redis"
-    folder.mkdir()
-    return Past(folder)
-
-
-def reason(gateway: RunningGateway) -> str:
-    """Return why a gateway is closed; empty when it is open."""
-    found: str = gateway.get("/readyz").get("reason", "")
-    return found
-
-
-def journal_upto(gateway: RunningGateway) -> int:
-    """Return up to which entry a gateway's journal is complete."""
-    found: int = gateway.get("/recovery")["journal"]["complete_upto"]
-    return found
-
-
-def wait_for_journals(past: Past, *gateways: RunningGateway) -> None:
-    """Wait until every journal holds the whole ledger."""
-    for gateway in gateways:
-        wait_until(
-            lambda gateway=gateway: journal_upto(gateway)
-            == int(past.client.hget("{budget}:meta", "seq")),
-            "the journal is complete",
-        )
-
-
-def start(
-    start_gateway: StartGateway, past: Past, journal: Path, **settings: str
-) -> RunningGateway:
-    """Start a gateway with a journal."""
-    return start_gateway(past.url, BUDGET_JOURNAL_DIR=str(journal), **settings)
-
-
-def recovery_trip(gateway: RunningGateway) -> dict[str, Any]:
-    """Return what was written down of the last recovery."""
-    trips = [t for t in gateway.get("/trips")["trips"] if t["kind"] == "recovery"]
-    found: dict[str, Any] = trips[-1]
-    return found
-
-
-def confirm(gateway: RunningGateway) -> httpx.Response:
-    """Decide to go on."""
-    words = {"reason": "its disk is gone", "actor": "ops"}
-    return gateway.http.post(f"{gateway.url}/recovery/confirm", json=words)
+from tests.budget.gateways import CALL_NANO_USD, until, usd, wait_until
+from tests.budget.recovery.ledgers import (
+    Past,
+    confirm,
+    reason,
+    recovery_trip,
+    start,
+    start_closed,
+    sum_of_providers,
+    wait_for_journals,
+)
 
 
 async def test_a_rolled_back_redis_is_rebuilt_from_the_journals(
@@ -105,11 +62,6 @@ async def test_a_rolled_back_redis_is_rebuilt_from_the_journals(
                 trip = recovery_trip(gateways[0])
                 assert trip["actor"] == "gateway"
                 assert "were rebuilt from journals" in trip["detail"]
-
-
-def sum_of_providers(gateways: list[RunningGateway]) -> int:
-    """Return what the provider charged for all of them."""
-    return sum(g.provider.ledger(g.app)["nano_usd"] for g in gateways)
 
 
 def test_a_missing_journal_keeps_the_gateways_closed_until_somebody_decides(
@@ -176,10 +128,3 @@ def test_entries_in_no_journal_are_named_and_given_up_only_by_decision(
             assert spent == 4 * CALL_NANO_USD == gateway.provider.ledger(gateway.app)["nano_usd"]
             assert "5..5" in recovery_trip(gateway)["detail"]
             assert gateway.chat().status_code == 200
-
-
-def start_closed(gateway: RunningGateway, log_dir: Path) -> Any:
-    """Run a gateway again that need not open."""
-    from tests.support.services import python_service  # noqa: PLC0415
-
-    return python_service("budget", log_dir, gateway.env, f"{gateway.url}/healthz")
