@@ -76,18 +76,18 @@ def judge_stuck(picture: Picture, lowest_staged: int | None) -> Wait:
     late = [name for name, report in picture.reports.items() if report.staged != picture.seq]
     if late:
         return Wait(
-            f"{progress(picture)}; the journals of {', '.join(sorted(late))} are being read"
+            f"{_progress(picture)}; the journals of {', '.join(sorted(late))} are being read"
         )
     until = picture.last if lowest_staged is None else lowest_staged - 1
+    gap = f"{picture.seq + 1}..{max(until, picture.seq + 1)}"
     heard = ", ".join(sorted(picture.reports))
     return Wait(
-        f"entries {picture.seq + 1}..{max(until, picture.seq + 1)} are in no journal of the "
-        f"gateways that were heard ({heard}): bring the missing journal back, or restore Redis; {CONFIRM}"
+        f"entries {gap} are in no journal of the gateways that were heard ({heard}): bring the "
+        f"missing journal back, or restore Redis; {CONFIRM}"
     )
 
 
-def progress(picture: Picture) -> str:
-    """Say how far a rebuild is."""
+def _progress(picture: Picture) -> str:
     return (
         f"the ledger is rebuilt from the journals: it is at entry {picture.seq} of {picture.last}"
     )

@@ -47,6 +47,7 @@ class JournaledStore(Store):
         await library.load_library(self._link)
         known = await self._recovery.settle(self._seq)
         self._epoch, self._seq = known.epoch, known.seq
+        await super().load()
 
     async def open(self) -> bool:
         """Recognise the ledger, or begin one; the journal's next entries are of it."""

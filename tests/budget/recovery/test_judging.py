@@ -6,6 +6,7 @@ from budget.recovery.judging import Adopt, Rebuild, Vouch, Wait, judge, judge_st
 from budget.recovery.picture import LEASE_MS, Peer, Picture, Report, View
 
 NOBODY = View(0, {})
+OPEN = Picture("e", 0, is_fenced=False, continues="", continues_at=0, view=NOBODY)
 WORDS = {"reason": "r", "actor": "a"}
 
 
@@ -21,7 +22,7 @@ def report(last: int, epoch: str = "e", staged: int = -1, seen: View = NOBODY) -
 
 def picture(seq: int, epoch: str = "e", *, listed: View = NOBODY, **reports: Report) -> Picture:
     """Build what a store whose server was restarted answers."""
-    return Picture(epoch, seq, True, "", 0, listed, reports)
+    return replace(OPEN, epoch=epoch, seq=seq, is_fenced=True, view=listed, reports=reports)
 
 
 def test_a_ledger_that_lost_nothing_is_vouched_for() -> None:
@@ -86,7 +87,7 @@ def test_what_is_given_up_begins_another_ledger() -> None:
 
 def test_a_store_that_is_open_is_joined_by_who_knows_no_more_than_it() -> None:
     """Others are told what to do."""
-    opened = Picture("e+1", 20, False, "e", 12, NOBODY)
+    opened = replace(OPEN, epoch="e+1", seq=20, continues="e", continues_at=12)
     assert judge(opened, report(20, "e+1")) == judge(opened, report(0, "")) == Adopt()
     assert judge(opened, report(12, "e")) == Adopt()
     for stranger in (report(21, "e+1"), report(13, "e"), report(1, "x")):
@@ -110,7 +111,9 @@ def test_journals_of_different_ledgers_decide_nothing() -> None:
     own = report(10)
     mixed = replace(picture(10, a=own, b=report(3, "x")), confirmed=WORDS)
     assert isinstance(judge(mixed, own), Wait)
-    continued = Picture("e+1", 20, True, "e", 10, NOBODY, {"a": own, "b": report(20, "e+1")})
+    continued = replace(
+        picture(20, "e+1", a=own, b=report(20, "e+1")), continues="e", continues_at=10
+    )
     assert judge(continued, own) == Vouch()
 
 
