@@ -98,10 +98,10 @@ do
     if spent == '0' then
       return
     end
-    local delta = { reserved = '0', spent = spent, calls = '1', committed = spent }
-    move(here, KEY_PREFIX .. 'scope:global:lifetime:', here.now, delta)
+    local delta = movement(here, here.now, { reserved = '0', spent = spent, calls = '1' })
+    move(here, KEY_PREFIX .. 'scope:global:lifetime:', delta)
     if entry.instance_key then
-      move(here, entry.instance_key, here.now, delta)
+      move(here, entry.instance_key, delta)
     end
   end
 

@@ -69,21 +69,25 @@ class Past:
 
     def money(self) -> dict[str, Any]:
         """Return every counter of money, every open hold, and the whole ledger."""
-        found: dict[str, Any] = {}
-        for key in self.client.scan_iter("{budget}:*", count=1000):
-            kind = key.split(":")[1]
-            if kind == "scope":
-                fields = self.client.hgetall(key)
-                found[key] = {f: v for f, v in fields.items() if _counts(f)}
-            elif kind == "rolling":
-                found[key] = self.client.hgetall(key)
-            elif kind == "hold" and self.client.hget(key, "state") in {"RESERVED", "DISPATCHED"}:
-                fields = self.client.hgetall(key)
-                found[key] = {f: fields[f] for f in ("state", "amount", "instance", "scopes", "at")}
-        found["holds"] = self.client.zrange("{budget}:holds", 0, -1, withscores=True)
-        found["ledger"] = self.client.xrange("{budget}:ledger")
-        found["meta"] = self.client.hmget("{budget}:meta", "epoch", "seq", "at")
-        return found
+        return money_in(self.client)
+
+
+def money_in(client: Any) -> dict[str, Any]:
+    """Return every counter of money, every open hold, and the whole ledger of a database."""
+    found: dict[str, Any] = {}
+    for key in client.scan_iter("{budget}:*", count=1000):
+        kind = key.split(":")[1]
+        if kind == "scope":
+            found[key] = {f: v for f, v in client.hgetall(key).items() if _counts(f)}
+        elif kind == "rolling":
+            found[key] = client.hgetall(key)
+        elif kind == "hold" and client.hget(key, "state") in {"RESERVED", "DISPATCHED"}:
+            fields = client.hgetall(key)
+            found[key] = {f: fields[f] for f in ("state", "amount", "instance", "scopes", "at")}
+    found["holds"] = client.zrange("{budget}:holds", 0, -1, withscores=True)
+    found["ledger"] = client.xrange("{budget}:ledger")
+    found["meta"] = client.hmget("{budget}:meta", "epoch", "seq", "at")
+    return found
 
 
 def _counts(name: str) -> bool:

@@ -1,0 +1,85 @@
+"""Laws of a journal that many calls write at the same time."""
+
+import asyncio
+import resource
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from budget.recovery.disk import Disk
+from budget.recovery.errors import JournalError
+from budget.recovery.journal import Journal
+from budget.recovery.records import scan
+from tests.budget.recovery.test_disk import entry
+
+
+@pytest_asyncio.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    """Give an empty journal."""
+    opened = Journal(Disk(tmp_path / "j"))
+    opened.start()
+    yield opened
+    await opened.close()
+
+
+def on_disk(folder: Path) -> set[int]:
+    """Return the entries that are in the files."""
+    data = b"".join(path.read_bytes() for path in sorted(folder.glob("*.journal")))
+    return {each.record["seq"] for each in scan(data) if each.record and each.record["k"] == "e"}
+
+
+async def test_whoever_is_answered_is_on_disk(journal: Journal) -> None:
+    """In any number at once, and across files."""
+
+    async def write(seq: int) -> None:
+        await journal.write([entry(seq)])
+        assert seq in on_disk(journal.disk.folder)
+
+    await asyncio.gather(*(write(seq) for seq in range(1, 101)))
+    assert journal.memory.coverage.upto == 100
+
+
+async def test_a_disk_that_takes_nothing_is_told_to_who_waits(journal: Journal) -> None:
+    """It counts as not written, and the next record is taken when the disk can."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))
+    try:
+        with pytest.raises(JournalError, match="can't be written"):
+            await journal.write([entry(1)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert journal.failure is not None
+    assert journal.memory.coverage.last == 0
+    await journal.write([entry(2)])
+    assert journal.failure is None
+    assert on_disk(journal.disk.folder) == {2}
+
+
+async def test_a_note_is_on_disk_with_the_next_write(tmp_path: Path) -> None:
+    """And when the gateway ends in order."""
+    journal = Journal(Disk(tmp_path))
+    journal.start()
+    journal.note(entry(1))
+    await journal.write([entry(2)])
+    assert on_disk(tmp_path) == {1, 2}
+    journal.note(entry(3))
+    await journal.close()
+    assert on_disk(tmp_path) == {1, 2, 3}
+
+
+async def test_another_ledger_begins_without_the_entries_of_the_one_before(
+    journal: Journal,
+) -> None:
+    """One that goes on from it keeps them."""
+    await journal.change_ledger("e", continues=False)
+    await journal.write([entry(1), entry(2)])
+    await journal.change_ledger("e+1", continues=True, upto=4)
+    await journal.write([entry(5)])
+    assert (journal.memory.epoch, journal.memory.coverage.upto) == ("e+1", 5)
+    assert sorted(await journal.entries(0, 9)) == [1, 2, 5]
+    await journal.change_ledger("x", continues=False)
+    await journal.write([entry(1)])
+    assert (journal.memory.epoch, journal.memory.coverage.upto) == ("x", 1)
+    assert sorted(await journal.entries(0, 9)) == [1]
