@@ -60,8 +60,11 @@ def start(stack: ExitStack, folder: Path) -> list[Contestant]:
 
 def saturate(
     gateway: Contestant, connections: int, seconds: float, asked: int
-) -> tuple[int, float]:
-    """Ask as fast as it answers; return how many calls were made in all, and calls a second."""
+) -> tuple[int, float, float]:
+    """Ask as fast as it answers.
+
+    Returns how many calls were made in all, calls a second, and processor time of a call in us.
+    """
     numbers = iter(range(asked, sys.maxsize))
     made = asked
 
@@ -70,13 +73,15 @@ def saturate(
         made = next(numbers)
         return gateway.request(made)
 
+    before_s = gateway.cpu_s()
     answers = uvloop.run(
         closed_loop(("127.0.0.1", gateway.port), request, connections=connections, seconds=seconds)
     )
     gateway.come_to_rest()
     if set(answers.statuses) != {200}:
         raise RuntimeError(f"{gateway.name} answered {dict(answers.statuses)}")
-    return made + 1, answers.per_second
+    cpu_us = (gateway.cpu_s() - before_s) / answers.statuses.total() * 1e6
+    return made + 1, answers.per_second, cpu_us
 
 
 def main() -> None:
@@ -87,19 +92,24 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=50)
     given = parser.parse_args()
     rates: dict[str, list[float]] = {WITHOUT: [], WITH: []}
+    cpu: dict[str, list[float]] = {WITHOUT: [], WITH: []}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         gateways = start(stack, Path(folder))
         asked = {g.name: saturate(g, given.connections, WARM_UP_S, 0)[0] for g in gateways}
         for _ in range(max(1, given.rounds)):
             for gateway in gateways:
                 name = gateway.name
-                asked[name], rate = saturate(gateway, given.connections, given.seconds, asked[name])
+                asked[name], rate, cpu_us = saturate(
+                    gateway, given.connections, given.seconds, asked[name]
+                )
                 rates[name].append(rate)
+                cpu[name].append(cpu_us)
         size = sum(path.stat().st_size for path in (Path(folder) / "journal").glob("*.journal"))
     ratios = sorted(a / b for a, b in zip(rates[WITH], rates[WITHOUT], strict=True))
     print(f"{given.connections} connections, {given.rounds} rounds of {given.seconds:g} s")
     for name, found in rates.items():
-        print(f"{name:20} {statistics.median(found):8,.0f} calls/s")
+        rate, cpu_us = statistics.median(found), statistics.median(cpu[name])
+        print(f"{name:20} {rate:8,.0f} calls/s {cpu_us:8,.0f} us of processor")
     print(f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})")
     print(f"{size / asked[WITH]:.0f} bytes of journal a call")
 
