@@ -38,6 +38,7 @@ CONTROL_PATHS: Final = frozenset(
         *("/budgets", "/decisions", "/ledger", "/ledger/export", "/ledger/verify"),
         *("/kill", "/resume", "/trips", "/instances", "/events"),
         *("/limits", "/velocity", "/simulate", "/keys"),
+        *("/recovery", "/recovery/confirm"),
     }
 )
 MAX_CONTROL_BODY_BYTES: Final = 64 << 10

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from budget.control.money import error_answer
+from budget.control.fields import error_answer
 from budget.gate import Gate
 from budget.recovery.recovery import Recovery
 from metering.identity import MAX_VALUE_LENGTH
