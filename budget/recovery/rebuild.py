@@ -25,7 +25,7 @@ from budget.store.library import (
 )
 from budget.store.link import RedisLink
 
-REPLAYED_AT_ONCE: Final = 200
+REPLAYED_AT_ONCE: Final = 500
 STAGED_AT_ONCE: Final = 100
 
 
@@ -86,7 +86,10 @@ class Rebuilder:
             await library.call(self._link, "stage", (META, STAGED), *arguments)
 
     async def rebuild(self, epoch: str, target: int, *, skips: bool) -> tuple[int, int | None]:
-        """Replay staged entries in their order; return the ledger's last and the lowest staged."""
+        """Replay staged entries in their order; return the ledger's last.
+
+        And, where the very next one is missing, the lowest one that is staged.
+        """
         keys = (META, HOLDS, LEDGER, STAGED, TRIPS, RECOVERY)
         seq, lowest = await library.call(
             self._link, "rebuild", keys, epoch, target, REPLAYED_AT_ONCE, int(skips)

@@ -18,8 +18,11 @@ from budget.store.link import RedisLink
 
 log = structlog.get_logger(__name__)
 
-WINDOW: Final = 2_000
+WINDOW: Final = 20_000
 """How many entries of a journal are staged at once: what bounds the memory of gateway and store."""
+
+STAGE_AGAIN_S: Final = 10.0
+"""When a journal is read again for a rebuild that does not go on."""
 
 PATIENCE_S: Final = 3.0
 """How long an operator's decision waits for a gateway that was heard and does not go on."""
@@ -53,6 +56,8 @@ class Recovery:
         self.host = socket.gethostname()
         self._link = link
         self._progress = (-1, 0.0)
+        self._staged = range(0)
+        self._staged_s = 0.0
 
     @property
     def gateway(self) -> str:
@@ -71,6 +76,9 @@ class Recovery:
             JournalError: The journal can't be written.
         """
         await self.journal.write(())
+        if time.monotonic() - self._staged_s > STAGE_AGAIN_S:
+            self._staged = range(0)
+        self._staged_s = 0.0
         staged = -1
         while True:
             await self._restore_orders()
@@ -97,8 +105,10 @@ class Recovery:
     async def _rebuild(self, picture: Picture, step: Rebuild, staged: int) -> int:
         """Stage what this journal has next, and replay; return after which entry it is staged."""
         base = picture.seq if picture.epoch else 0
-        if staged != base and self.journal.memory.epoch:
-            entries = await self.journal.entries(base, min(base + WINDOW, step.target))
+        if base not in self._staged:
+            self._staged = range(base, min(base + WINDOW, step.target))
+            self._staged_s = time.monotonic()
+            entries = await self.journal.entries(base, self._staged.stop)
             await self.rebuilder.stage(entries[seq] for seq in sorted(entries))
         skips = step.skips or (picture.confirmed is not None and self._is_stuck(base))
         seq, lowest = await self.rebuilder.rebuild(step.epoch, step.target, skips=skips)

@@ -75,10 +75,10 @@ class Watch:
                 "XRANGE", LEDGER, f"({coverage.upto}", f"{upto}-0", "COUNT", PAGE
             )
             entries = [of_ledger(entry_id, row) for entry_id, row in rows]
-            first = entries[0]["seq"] if entries else upto + 1
+            if not entries:
+                return
             await self._journal.write([each for each in entries if each["seq"] not in coverage])
-            if first > coverage.upto + 1:
-                coverage.skip_to(min(first - 1, upto))
+            coverage.skip_to(entries[0]["seq"] - 1)
 
     async def _read_orders(self) -> None:
         memory = self._journal.memory

@@ -177,8 +177,8 @@ do
   end
 
   -- KEYS: meta, holds, ledger, staged, trips, recovery. ARGV: epoch, last entry to get to, how many
-  -- to replay, '1' to go over what is missing. Returns {the ledger's last entry, lowest one that is
-  -- staged or ''}.
+  -- to replay, '1' to go over what is missing. Returns {the ledger's last entry, and where none was
+  -- replayed the lowest one that is staged or ''}.
   local function rebuild(keys, args)
     local here, target = begin(keys[1]), tonumber(args[2])
     if here.epoch == '' then
@@ -203,7 +203,7 @@ do
         break
       end
     end
-    local lowest = lowest_staged(keys[4])
+    local lowest = seq == here.seq and seq < target and lowest_staged(keys[4])
     return { text(seq), lowest and text(lowest) or '' }
   end
 
