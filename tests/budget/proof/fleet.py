@@ -95,11 +95,15 @@ class Fleet:
     async def persist(
         self, number: int = 0, headers: dict[str, str] | None = None, **fields: Any
     ) -> list[Answer]:
-        """Call as the refusals tell: again after a 429, never after a 402."""
+        """Call as the refusals tell: again after a 429, never after a 402.
+
+        Also after a 503: on a machine that starves Redis for a second the gateways close.
+        """
         async with asyncio.timeout(PATIENCE_S):
             answers = [await self.call(number, headers, **fields)]
-            while answers[-1].status == 429:
-                await asyncio.sleep(int(answers[-1].headers["retry-after-ms"]) / 1000)
+            while answers[-1].status in {429, 503}:
+                wait_ms = int(answers[-1].headers.get("retry-after-ms", 500))
+                await asyncio.sleep(wait_ms / 1000)
                 answers.append(await self.call(number, headers, **fields))
         return answers
 
@@ -113,10 +117,10 @@ class Fleet:
             response.raise_for_status()
             return await response.json()
 
-    async def post(self, gateway: int, path: str, document: dict[str, Any]) -> Any:
+    async def send(self, method: str, gateway: int, path: str, document: dict[str, Any]) -> Any:
         """Operate one gateway."""
         url = self.gateways[gateway] + path
-        async with self.session.post(url, json=document, headers=_ADMIN) as response:
+        async with self.session.request(method, url, json=document, headers=_ADMIN) as response:
             response.raise_for_status()
             return await response.json()
 

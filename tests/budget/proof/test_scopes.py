@@ -155,7 +155,9 @@ async def test_a_tenant_spends_its_own_limit_whatever_the_headers_say(
     dimes = {"acme": 5, "globex": 17, "initech": 30}
     fleet = await start_fleet(FAKE_LLM_TTFT_S="0.05", BUDGET_ADMIN_KEY=ADMIN_KEY)
     await put(link, *(one(ScopeKind.TENANT, name, limit) for name, limit in dimes.items()))
-    keys = {name: await fleet.post(0, "/keys", {"tenant": name, "name": name}) for name in dimes}
+    keys = {
+        name: await fleet.send("POST", 0, "/keys", {"tenant": name, "name": name}) for name in dimes
+    }
 
     async def call(number: int, tenant: str) -> tuple[str, str]:
         # The root tells the provider's books whose call it is; the gateway goes by the key.
