@@ -18,7 +18,7 @@ import psutil
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.budget_contestants import DURABLE, MUCH_USD, Contestant
+from benchmarks.budget_contestants import DURABLE, Contestant
 from benchmarks.http_load import closed_loop
 from tests.support.ports import free_port
 from tests.support.services import redis_server, running, wait_until_http
@@ -26,6 +26,7 @@ from tests.support.services import redis_server, running, wait_until_http
 WITHOUT: Final = "without a journal"
 WITH: Final = "with a journal"
 WARM_UP_S: Final = 0.5
+MUCH_USD: Final = "1000000"
 
 
 def start(stack: ExitStack, folder: Path) -> list[Contestant]:
