@@ -23,6 +23,7 @@ from benchmarks.http_load import closed_loop
 from tests.support.ports import free_port
 from tests.support.services import redis_server, running, wait_until_http
 
+MUCH_USD: Final = "1000000"
 WITHOUT: Final = "without a journal"
 WITH: Final = "with a journal"
 WARM_UP_S: Final = 0.5
