@@ -27,7 +27,6 @@ MUCH_USD: Final = "1000000"
 WITHOUT: Final = "without a journal"
 WITH: Final = "with a journal"
 WARM_UP_S: Final = 0.5
-MUCH_USD: Final = "1000000"
 
 
 def start(stack: ExitStack, folder: Path) -> list[Contestant]:
