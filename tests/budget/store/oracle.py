@@ -5,8 +5,11 @@ from typing import Literal
 
 from budget.limits import InForce
 from budget.reservations import Reservation
-from budget.scopes import Scope, ScopeLimit, Window
+from budget.scopes import Scope, ScopeKind, ScopeLimit, Window
 from tests.budget.store.books import Books, bucket_of
+
+ASKED_FIRST = {ScopeKind.GLOBAL, ScopeKind.INSTANCE}
+"""A kill of one of these is known before any velocity is looked at."""
 
 Outcome = Literal["allowed", "spent", "held", "stopped"]
 
@@ -70,6 +73,9 @@ class Oracle:
 
     def decide(self, call: Reservation, now_ms: int) -> Outcome:
         """Return what becomes of a call, and remember what follows from it."""
+        killed = {scope for scope, state in self.stopped.items() if state == "killed"}
+        if any(s in killed and s.kind in ASKED_FIRST for s in call.scopes):
+            return "stopped"
         fast = self.too_fast(call.in_force, now_ms)
         if any(scope in self.stopped for scope in call.scopes):
             for scope in fast:
