@@ -75,7 +75,7 @@ local function resume(keys, args)
     states[1] = resume_instance(here, place)
   end
   local is_instance = states[1] and scope == 'instance'
-  states[#states + 1] = resume_scope(here, scope_key)
+  states[#states + 1] = resume_scope(here, scope_key, states[1])
   if #states == 0 then
     return 0
   end

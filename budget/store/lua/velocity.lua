@@ -49,9 +49,9 @@ local function forget_velocity(here, scope_key)
 end
 
 -- Returns the state that it was in, nil when its calls passed.
-local function resume_scope(here, scope_key)
+local function resume_scope(here, scope_key, was_stopped)
   local state = redis.call('HGET', scope_key, 'state')
-  if state then
+  if state or was_stopped then
     redis.call('HDEL', scope_key, 'state', 'since', 'reason', 'actor')
     if redis.call('EXISTS', scope_key) == 1 then
       forget_velocity(here, scope_key)

@@ -73,16 +73,12 @@ class Oracle:
 
     def decide(self, call: Reservation, now_ms: int) -> Outcome:
         """Return what becomes of a call, and remember what follows from it."""
-        killed = {scope for scope, state in self.stopped.items() if state == "killed"}
-        if any(s in killed and s.kind in ASKED_FIRST for s in call.scopes):
+        if self._is_killed_first(call):
             return "stopped"
         fast = self.too_fast(call.in_force, now_ms)
+        for scope in fast:
+            self.stopped.setdefault(scope, "velocity")
         if any(scope in self.stopped for scope in call.scopes):
-            for scope in fast:
-                self.stopped.setdefault(scope, "velocity")
-            return "stopped"
-        if fast:
-            self.stopped |= dict.fromkeys(fast, "velocity")
             return "stopped"
         amount = call.amount_nano_usd
         met = [(limit, self.met(limit, amount, now_ms)) for limit in call.in_force.limits]
@@ -98,6 +94,12 @@ class Oracle:
             if closed is not None and (limit.limit_nano_usd or 0) > closed.limit:
                 del self.closed[limit.scope, limit.window]
         return "allowed"
+
+    def _is_killed_first(self, call: Reservation) -> bool:
+        return any(
+            scope.kind in ASKED_FIRST and self.stopped.get(scope) == "killed"
+            for scope in call.scopes
+        )
 
     def _closed(self, limit: ScopeLimit, now_ms: int) -> Closed | None:
         closed = self.closed.get((limit.scope, limit.window))
