@@ -115,20 +115,8 @@ def instance_routes(reading: Reading) -> APIRouter:
         page may be short, or longer than `limit` by a few, while `next` still leads on.
         """
         if state in {None, InstanceState.LIVE}:
-            found, known = await reading.instances(limit, after)
-            seen = after + len(found)
-            return InstancesDocument(
-                instances=[_summary(each) for each in found if state in {None, each.state}],
-                known=known,
-                next=seen if found and seen < known else None,
-            )
-        rows: list[InstanceSummary] = []
-        for _ in range(SCANS):
-            found, after = await reading.stopped_instances(after)
-            rows += [_summary(each) for each in found if each.state is state]
-            if not after or len(rows) >= limit:
-                break
-        return InstancesDocument(instances=rows, known=None, next=after or None)
+            return await _page(reading, state, limit, after)
+        return await _page_of_stopped(reading, state, limit, after)
 
     @router.get(
         "/instances/{instance_id}",
@@ -159,6 +147,30 @@ def instance_routes(reading: Reading) -> APIRouter:
         return ChildrenDocument(children=found, next=following)
 
     return router
+
+
+async def _page(
+    reading: Reading, state: InstanceState | None, limit: int, after: int
+) -> InstancesDocument:
+    found, known = await reading.instances(limit, after)
+    seen = after + len(found)
+    return InstancesDocument(
+        instances=[_summary(each) for each in found if state in {None, each.state}],
+        known=known,
+        next=seen if found and seen < known else None,
+    )
+
+
+async def _page_of_stopped(
+    reading: Reading, state: InstanceState | None, limit: int, after: int
+) -> InstancesDocument:
+    rows: list[InstanceSummary] = []
+    for _ in range(SCANS):
+        found, after = await reading.stopped_instances(after)
+        rows += [_summary(each) for each in found if each.state is state]
+        if not after or len(rows) >= limit:
+            break
+    return InstancesDocument(instances=rows, known=None, next=after or None)
 
 
 async def _children(reading: Reading, root: str, before: int) -> tuple[list[str], int | None]:
