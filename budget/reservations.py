@@ -128,14 +128,12 @@ class Allowed:
         at_unix_ms: Its time, by the store's clock.
         remaining_nano_usd: What the tightest limit has left, after it; None without a limit.
         trips: Kinds of the trips that the call caused, such as `threshold`.
-        dispatched: The entry of its dispatch, where that came with it.
     """
 
     seq: int
     at_unix_ms: int
     remaining_nano_usd: int | None = None
     trips: tuple[str, ...] = ()
-    dispatched: Recorded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +281,8 @@ class LedgerEntry:
         cost: What a settlement was about; None elsewhere.
         overshoot: How far that was above the reservation.
         estimated: Whether that is an upper bound.
-        state: What an expiry made of the hold; None elsewhere.
+        state: What an expiry or a reservation made of the hold; None of a reservation of an older
+            gateway, which was not dispatched, and elsewhere.
         expires_unix_ms, app, model, tenant, scopes: Of a reservation, and of no other entry: when
             its hold expires, whose it is, and the keys of the scopes that hold it.
     """

@@ -2,14 +2,14 @@
 
 Each has `k` ("e"), `seq`, `at` (unix ms), `event` and `id`; a reservation also amount, instance,
 expires, app, model, tenant and scopes (keys, one a line); a settlement cost and estimated; an
-expiry as, what became of the hold.
+expiry as, what became of the hold, and so does a reservation that was dispatched with it.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
 from budget.recovery.records import Record
-from budget.reservations import Allowed, Expired, Recorded, Reservation, Settled
+from budget.reservations import Allowed, Expired, HoldState, Recorded, Reservation, Settled
 from budget.scopes import GLOBAL, Scope, ScopeKind
 from metering.money import NanoUsd
 
@@ -20,9 +20,9 @@ _KEPT: Final = (
 )
 
 
-def of_admission(reservation: Reservation, allowed: Allowed) -> list[Record]:
-    """Write a reservation and, where it came with it, its dispatch."""
-    entry = _entry("reserve", reservation.id, allowed.seq, allowed.at_unix_ms) | {
+def of_admission(reservation: Reservation, allowed: Allowed, state: HoldState) -> Record:
+    """Write a reservation and what it made of the hold."""
+    return _entry("reserve", reservation.id, allowed.seq, allowed.at_unix_ms) | {
         "amount": str(reservation.amount_nano_usd),
         "instance": reservation.instance,
         "expires": str(allowed.at_unix_ms + reservation.hold_ms),
@@ -30,10 +30,8 @@ def of_admission(reservation: Reservation, allowed: Allowed) -> list[Record]:
         "model": reservation.model,
         "tenant": reservation.tenant,
         "scopes": "\n".join(scope.key for scope in reservation.scopes),
+        "as": state.value,
     }
-    if allowed.dispatched is None:
-        return [entry]
-    return [entry, of_recorded("dispatch", reservation.id, allowed.dispatched)]
 
 
 def of_recorded(event: str, reservation_id: str, recorded: Recorded) -> Record:

@@ -6,7 +6,15 @@ from budget.errors import StoreLostError
 from budget.recovery import entries
 from budget.recovery.journal import Journal
 from budget.recovery.recovery import Recovery
-from budget.reservations import Admission, Allowed, Expired, Recorded, Reservation, Settled
+from budget.reservations import (
+    Admission,
+    Allowed,
+    Expired,
+    HoldState,
+    Recorded,
+    Reservation,
+    Settled,
+)
 from budget.store import library
 from budget.store.link import RedisLink
 from budget.store.store import Store
@@ -58,11 +66,13 @@ class JournaledStore(Store):
 
     async def reserve(self, reservation: Reservation) -> Admission:
         """Hold the amount in every scope or in none, and have it on disk."""
-        return await self._journaled(reservation, await super().reserve(reservation))
+        admission = await super().reserve(reservation)
+        return await self._journaled(reservation, admission, HoldState.RESERVED)
 
     async def reserve_and_dispatch(self, reservation: Reservation) -> Admission:
-        """Reserve and dispatch, and have both on disk."""
-        return await self._journaled(reservation, await super().reserve_and_dispatch(reservation))
+        """Hold the amount as dispatched, and have that on disk."""
+        admission = await super().reserve_and_dispatch(reservation)
+        return await self._journaled(reservation, admission, HoldState.DISPATCHED)
 
     async def dispatch(self, reservation_id: str) -> Recorded | None:
         """Mark a reservation as about to be written upstream, and have that on disk."""
@@ -98,9 +108,11 @@ class JournaledStore(Store):
             self._journal.note(entries.of_expiry(each))
         return expired
 
-    async def _journaled(self, reservation: Reservation, admission: Admission) -> Admission:
+    async def _journaled(
+        self, reservation: Reservation, admission: Admission, state: HoldState
+    ) -> Admission:
         if isinstance(admission, Allowed):
-            await self._journal.write(entries.of_admission(reservation, admission))
+            await self._journal.write([entries.of_admission(reservation, admission, state)])
         return admission
 
     def _lost(self, epoch: str, seq: str) -> StoreLostError:

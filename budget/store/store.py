@@ -6,7 +6,6 @@ call raises `StoreUnavailableError`.
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
@@ -113,16 +112,11 @@ class Store:
         return self._admission(reservation, await self._ask("simulate", reservation))
 
     async def reserve_and_dispatch(self, reservation: Reservation) -> Admission:
-        """Reserve, and mark the hold as dispatched, in one round trip."""
-        reserving = self._ask("reserve", reservation)
-        dispatching = self._call("dispatch", hold_keys(reservation.id), reservation.id)
-        admission = self._admission(reservation, await reserving)
-        dispatched = self._recorded(await dispatching)
-        if not isinstance(admission, Allowed):
-            return admission
-        if dispatched is None:
-            raise StoreUnavailableError("the hold was gone before its dispatch")
-        return replace(admission, dispatched=dispatched)
+        """Hold the amount of a call that is written upstream at once, as dispatched.
+
+        What never was, is to be released: else it expires as spent.
+        """
+        return self._admission(reservation, await self._ask("reserve_dispatched", reservation))
 
     async def dispatch(self, reservation_id: str) -> Recorded | None:
         """Mark a reservation as about to be written upstream; None when it may not be."""

@@ -41,11 +41,11 @@ local function hold_money(here, ask, case)
   local seq = record(here, 'reserve', ask.id, { amount = ask.amount_text, instance = ask.instance },
     { reserved = ask.amount_text, spent = '0' },
     { 'expires', expires, 'app', ask.app, 'model', ask.model, 'tenant', ask.tenant,
-      'scopes', lines })
+      'scopes', lines, 'as', ask.state })
   for _, scope in ipairs(case.scopes) do
     hold_in(here, scope, ask.amount_text)
   end
-  local hold = { 'state', 'RESERVED', 'amount', ask.amount_text, 'instance', ask.instance,
+  local hold = { 'state', ask.state, 'amount', ask.amount_text, 'instance', ask.instance,
     'scopes', lines, 'at', here.now_text, 'limits', table.concat(limits, '\n') }
   if ask.ordinal ~= '' then
     hold[#hold + 1], hold[#hold + 2] = 'activity', ask.activity
@@ -135,11 +135,12 @@ end
 -- actor, trips}, {REPLAY, owner, status, headers, answer}, {IN_FLIGHT, owner}, {MISMATCH}, {LOST,
 -- epoch, seq} when the store is not the one the caller knows, or {STALE, version} when its limits
 -- are not. What is not there is ''.
-local function reserve(keys, args)
+local function admit(keys, args, state)
   local ask, problem = read_ask(keys, args)
   if not ask then
     return refuse_argument(problem)
   end
+  ask.state = state
   local here = begin(keys[1], keys[2], keys[3], keys[5])
   local strange = strangeness(here, ask)
   if strange then
@@ -161,6 +162,17 @@ local function reserve(keys, args)
     reply[TRIPS_IN[reply[1]]] = table.concat(here.told, ',')
   end
   return reply
+end
+
+-- For who asks before the request is ready to be written.
+local function reserve(keys, args)
+  return admit(keys, args, 'RESERVED')
+end
+
+-- For who writes the request upstream with the answer: one entry says both. Should that never
+-- happen, and nobody say so, the hold expires as spent.
+local function reserve_dispatched(keys, args)
+  return admit(keys, args, 'DISPATCHED')
 end
 
 -- KEYS, ARGV: as reserve. What it would return, without a trace; {ALLOW, '0', …} when it would

@@ -1,6 +1,7 @@
 -- What becomes of a hold: every movement of its money is in the ledger.
 
--- ARGV: id. The last word before a request is written upstream. Returns {OK, seq, at}, {CLOSED,
+-- ARGV: id. The last word before a request is written upstream, where its reservation was not that
+-- already. Returns {OK, seq, at}, {CLOSED,
 -- state} or {UNKNOWN}.
 local function dispatch(keys, args)
   local here, hold = begin_hold(keys), read_hold(keys[4])

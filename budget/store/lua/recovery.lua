@@ -113,7 +113,7 @@ do
       end
       hold_money(here, {
         id = entry.id, amount_text = entry.amount, instance = entry.instance, ordinal = '', body = '',
-        app = entry.app, model = entry.model, tenant = entry.tenant,
+        app = entry.app, model = entry.model, tenant = entry.tenant, state = entry.as or 'RESERVED',
         hold = KEY_PREFIX .. 'hold:' .. entry.id, hold_ms = tonumber(entry.expires) - here.now,
       }, case)
     end,

@@ -9,6 +9,7 @@ end
 
 register('open', open)
 register('reserve', reserve)
+register('reserve_dispatched', reserve_dispatched)
 register('simulate', simulate, ONLY_READS)
 register('keep', keep)
 register('dispatch', dispatch)

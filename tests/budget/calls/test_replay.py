@@ -50,7 +50,7 @@ def test_a_repeated_call_gets_the_same_answer_for_nothing(
     assert second.headers[name] == first.headers[name]
     assert paid(gateway) == 1
     assert gateway.spent() == CALL_NANO_USD
-    assert [e["event"] for e in gateway.events()] == ["reserve", "dispatch", "settle"]
+    assert [e["event"] for e in gateway.events()] == ["reserve", "settle"]
 
 
 def test_another_request_under_a_used_key_is_refused(gateway: RunningGateway) -> None:
@@ -141,7 +141,7 @@ async def test_whoever_waits_for_an_error_tries_in_turn(gateway: RunningGateway)
     request = keyed(gateway, user="fail:500")
     assert await together(request, 5) == [500] * 5
     events = [e["event"] for e in gateway.events()]
-    assert events == ["reserve", "dispatch", "release"] * 5
+    assert events == ["reserve", "release"] * 5
 
 
 @pytest.mark.parametrize("replica", [0, 1])
@@ -247,7 +247,7 @@ async def test_a_key_is_taken_while_its_call_goes_on_though_the_store_was_away(
             assert (await streaming).status_code == 200
         assert again.headers["x-budget-replay"] == "true"
         assert paid(first) == 1
-        assert [e["event"] for e in first.events()] == ["reserve", "dispatch", "settle"]
+        assert [e["event"] for e in first.events()] == ["reserve", "settle"]
 
 
 async def test_a_hold_lives_on_while_a_client_reads_nothing(
@@ -266,5 +266,5 @@ async def test_a_hold_lives_on_while_a_client_reads_nothing(
     async with httpx.AsyncClient(timeout=20) as client, client.stream("POST", **request):
         late_s = time.time() + 8
         await until(lambda: due_unix_s() > late_s, "the hold is renewed again and again")
-        assert [e["event"] for e in gateway.events()] == ["reserve", "dispatch"]
+        assert [e["event"] for e in gateway.events()] == ["reserve"]
     store.close()

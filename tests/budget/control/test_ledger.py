@@ -19,11 +19,11 @@ def test_an_export_has_every_entry_and_says_where_it_ended(rich_gateway: Running
         "entries": len(lines),
         "dropped": 0,
     }
-    assert lines[-3:] == gateway.get(f"/ledger?after={len(lines) - 3}")["entries"]
+    assert lines[-2:] == gateway.get(f"/ledger?after={len(lines) - 2}")["entries"]
     gateway.chat()
     more = gateway.http.get(f"{gateway.url}/ledger/export?after={len(lines)}").text.splitlines()
-    assert [json.loads(line)["event"] for line in more[:-1]] == ["reserve", "dispatch", "settle"]
-    assert json.loads(more[-1])["export"]["next"] == len(lines) + 3
+    assert [json.loads(line)["event"] for line in more[:-1]] == ["reserve", "settle"]
+    assert json.loads(more[-1])["export"]["next"] == len(lines) + 2
 
 
 def test_a_reservation_tells_whose_it_is(rich_gateway: RunningGateway) -> None:
@@ -32,14 +32,14 @@ def test_a_reservation_tells_whose_it_is(rich_gateway: RunningGateway) -> None:
     request = gateway.request()
     request["headers"] |= {"X-Workflow-Name": "agent%20one"}
     gateway.http.post(**request)
-    reserve, dispatch, settle = gateway.get(f"/ledger?limit=1000&instance={gateway.instance}")[
-        "entries"
-    ]
+    page = gateway.get(f"/ledger?limit=1000&instance={gateway.instance}")
+    reserve, settle = page["entries"]
     assert (reserve["tenant"], reserve["workflow"]) == ("unknown", "agent one")
     assert (reserve["model"], reserve["app"]) == ("gpt-4", gateway.app)
     assert f"instance:lifetime:{gateway.instance}" in reserve["scopes"]
     assert reserve["expires_unix_ms"] > reserve["at_unix_ms"]
-    assert dispatch["scopes"] is None
+    assert (reserve["state"], settle["state"]) == ("DISPATCHED", None)
+    assert settle["scopes"] is None
     assert settle["reservation_id"] == reserve["reservation_id"]
 
 

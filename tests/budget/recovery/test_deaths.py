@@ -56,7 +56,7 @@ async def before_the_answer_of_the_reservation(
     yield
     server.process.send_signal(signal.SIGCONT)
     await asyncio.gather(call, return_exceptions=True)
-    await until(lambda: past.seq() > 3, "it was carried out")
+    await until(lambda: past.seq() > 2, "it was carried out")
 
 
 async def while_the_provider_answers(

@@ -44,7 +44,7 @@ def test_an_emptied_redis_is_rebuilt_from_its_first_entry(
         assert past.client.hgetall("{budget}:limits") == rules
         assert gateway.chat(instance="bad").json()["error"]["code"] == "budget_killed"
         assert gateway.chat().status_code == 200
-        assert "entries 1..15" in recovery_trip(gateway)["detail"]
+        assert "entries 1..10" in recovery_trip(gateway)["detail"]
 
 
 def journal_bytes(folder: Path) -> bytes:

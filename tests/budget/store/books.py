@@ -66,7 +66,11 @@ class Books:
         if entry.event == "reserve":
             assert entry.expires_unix_ms is not None
             self.calls[entry.reservation_id] = Kept(
-                entry.at_unix_ms, entry.scopes, entry.amount, entry.reserved_delta
+                entry.at_unix_ms,
+                entry.scopes,
+                entry.amount,
+                entry.reserved_delta,
+                state=entry.state or HoldState.RESERVED,
             )
             return
         call = self.calls[entry.reservation_id]

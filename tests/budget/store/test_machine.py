@@ -147,10 +147,25 @@ class Budgets(RuleBasedStateMachine):
         model=st.sampled_from(MODELS),
         amount=AMOUNTS,
         hold_s=st.sampled_from(HOLDS_S),
+        is_dispatched=st.booleans(),
     )
-    def reserve(self, gateway: int, caller: Caller, model: str, amount: int, hold_s: int) -> object:
+    def reserve(
+        self,
+        gateway: int,
+        caller: Caller,
+        model: str,
+        amount: int,
+        hold_s: int,
+        *,
+        is_dispatched: bool,
+    ) -> object:
         """A call is let through exactly when it must be, under rules that every gateway knows."""
-        return self._reserve(gateway, caller, model, amount, hold_s) or multiple()
+        made = self._reserve(gateway, caller, model, amount, hold_s, is_dispatched=is_dispatched)
+        if made is None:
+            return multiple()
+        state = HoldState.DISPATCHED if is_dispatched else HoldState.RESERVED
+        assert self.oracle.books.calls[made.id].state is state
+        return made
 
     @rule(
         target=closed_calls,
@@ -176,10 +191,12 @@ class Budgets(RuleBasedStateMachine):
         hold_s: int,
         *,
         is_simulated: bool = False,
+        is_dispatched: bool = False,
     ) -> Reservation | None:
         store, scopes = self.stores[gateway], scopes_of(caller, model)
         wanted = self._wanted(gateway, caller, scopes, amount, hold_s)
-        ask = store.simulate if is_simulated else store.reserve
+        reserve = store.reserve_and_dispatch if is_dispatched else store.reserve
+        ask = store.simulate if is_simulated else reserve
         admission = self.run(ask(wanted))
         if self.known[gateway].version != self.current.version:
             assert admission == Stale(self.current.version)
@@ -188,7 +205,7 @@ class Budgets(RuleBasedStateMachine):
             wanted = self._wanted(gateway, caller, scopes, amount, hold_s)
             admission = self.run(ask(wanted))
         if is_simulated:
-            simulated, admission = admission, self.run(store.reserve(wanted))
+            simulated, admission = admission, self.run(reserve(wanted))
             assert type(simulated) is type(admission)
         self._judge(wanted, admission)
         if not isinstance(admission, Allowed):

@@ -232,7 +232,7 @@ async def test_what_another_gateway_wrote_can_not_be_rolled_back_unseen(
     for _ in range(9):
         await other.reserve_and_dispatch(reservation(1))
     assert await store.expire() == ()
-    await link.send("HSET", "{budget}:meta", "seq", 18)
+    await link.send("HSET", "{budget}:meta", "seq", 9)
     with pytest.raises(StoreLostError):
         await store.reserve(reservation(1))
 
