@@ -6,6 +6,7 @@ sent twice, because the first one may have been carried out.
 
 import asyncio
 import contextlib
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, Final
@@ -45,6 +46,7 @@ class RedisLink:
             retry=Retry(NoBackoff(), 0),
             max_connections=2,
         )
+        self._timeout_s = timeout_s
         self._waiting: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -98,8 +100,7 @@ class RedisLink:
             try:
                 packed = [pack_command(w.command) for w in batch]  # type: ignore[arg-type]  # wrong stub
                 await connection.send_packed_command(packed)
-                for waiting in batch:
-                    await _take_reply(connection, waiting.reply)
+                await self._take_replies(connection, batch)
             except BaseException:
                 # Replies that were not read must not answer the next commands.
                 await connection.disconnect(nowait=True)
@@ -109,10 +110,19 @@ class RedisLink:
         except Exception as error:  # noqa: BLE001  # whatever it was, the next batch must be sent
             _fail(batch, StoreUnavailableError(f"Redis: {error or type(error).__name__}"))
 
+    async def _take_replies(self, connection: AbstractConnection, batch: list[_Waiting]) -> None:
+        """Take the replies in order, each within the timeout after the one before it."""
+        loop = asyncio.get_running_loop()
+        # One clock that is set anew is cheaper than one for each reply, as redis-py has it.
+        async with asyncio.timeout(self._timeout_s) as clock:
+            for waiting in batch:
+                await _take_reply(connection, waiting.reply)
+                clock.reschedule(loop.time() + self._timeout_s)
+
 
 async def _take_reply(connection: AbstractConnection, reply: asyncio.Future[Any]) -> None:
     try:
-        value = await connection.read_response()
+        value = await connection.read_response(timeout=math.inf)
     except ResponseError as error:
         if not reply.done():
             reply.set_exception(_as_store_error(error))
