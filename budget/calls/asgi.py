@@ -105,8 +105,11 @@ class Answer:
 
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a whole answer."""
-        await self.start(status, [*headers, (b"content-length", b"%d" % len(body))])
-        await self.write(body, is_last=True)
+        self.is_started = True
+        await self._pass(
+            _start(status, [*headers, (b"content-length", b"%d" % len(body))]),
+            _piece(body, is_last=True),
+        )
 
     async def refuse(self, refusal: Refusal) -> None:
         """Send an error."""
@@ -115,17 +118,26 @@ class Answer:
     async def start(self, status: int, headers: Headers) -> None:
         """Send status and headers."""
         self.is_started = True
-        await self._pass({"type": "http.response.start", "status": status, "headers": headers})
+        await self._pass(_start(status, headers))
 
     async def write(self, body: bytes, *, is_last: bool = False) -> None:
         """Send a piece of the body."""
-        await self._pass({"type": "http.response.body", "body": body, "more_body": not is_last})
+        await self._pass(_piece(body, is_last=is_last))
 
-    async def _pass(self, message: Message) -> None:
+    async def _pass(self, *messages: Message) -> None:
         if self.is_abandoned:
             return
         try:
             async with asyncio.timeout(CLIENT_STALL_S):
-                await self._send(message)
+                for message in messages:
+                    await self._send(message)
         except (TimeoutError, OSError):
             self.is_abandoned = True
+
+
+def _start(status: int, headers: Headers) -> Message:
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+def _piece(body: bytes, *, is_last: bool) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": not is_last}
