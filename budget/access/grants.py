@@ -42,6 +42,8 @@ class Grant:
             RefusedError: 403; the call names an app or a workflow that the key is not bound to, or
                 none where the key has several.
         """
+        if not (self.binding.apps or self.binding.workflows):
+            return claimed
         return replace(
             claimed,
             app=self._bound("app", self.binding.apps, claimed.app),
