@@ -48,3 +48,28 @@ async def test_what_waits_is_bounded_and_fails_without_redis() -> None:
     failures = await asyncio.gather(*waiting, return_exceptions=True)
     assert all(isinstance(failure, StoreUnavailableError) for failure in failures)
     await link.close()
+
+
+async def test_when_no_reply_comes_all_that_wait_fail_at_once(redis_url: str) -> None:
+    """Whoever waits behind many others learns of a hanging server no later than the first."""
+    link = RedisLink(redis_url, timeout_s=0.3)
+    link.start()
+    try:
+        await link.send("CLIENT", "PAUSE", 1500, "ALL")
+        replies = [link.send("ECHO", str(number)) for number in range(4000)]
+        done, waiting = await asyncio.wait(replies, return_when=asyncio.FIRST_EXCEPTION)
+        await asyncio.sleep(0)
+        assert not [reply for reply in waiting if not reply.done()]
+        assert all(isinstance(reply.exception(), StoreUnavailableError) for reply in done)
+        assert await _answered(link)
+    finally:
+        await link.close()
+
+
+async def _answered(link: RedisLink) -> str:
+    """Ask until a reply comes."""
+    while True:
+        try:
+            return str(await link.send("PING"))
+        except StoreUnavailableError:
+            continue
