@@ -6,15 +6,8 @@
 -- An amount that was refused for good stays refused in that bucket, though money comes back, until
 -- the limit is raised. Rolling windows close nothing: money leaves them all the time.
 
-local function closed_of(here, scope, window, limit)
-  local row
-  if window == 'lifetime' then
-    row = redis.call('HMGET', scope.key, 'closed_amount', 'closed_limit', 'cut_off_unix_ms')
-  else
-    local found = redis.call('HGET', scope.key, window .. ':closed') or ''
-    local bucket, amount, closed_limit, cut_off = string.match(found, '^(%d+) (%d+) (%d+) (%d+)$')
-    row = bucket == text(BUCKET_OF[window](here.now)) and { amount, closed_limit, cut_off } or {}
-  end
+-- `row`: the amount that closed it, the limit then, since when.
+local function closing(here, row, limit)
   if not row[1] then
     return nil
   end
@@ -22,20 +15,59 @@ local function closed_of(here, scope, window, limit)
     is_raised = limit > tonumber(row[2]) }
 end
 
--- What a window has spent and holds: nothing, when its bucket has turned since.
-local function totals_of(here, scope, window)
-  if window == 'lifetime' then
-    return tonumber(scope.spent_text), tonumber(scope.reserved_text)
-  end
+-- What a calendar window has spent and holds, by what its scope has in <window>:s and <window>:r:
+-- nothing, when its bucket has turned since.
+local function of_bucket(here, scope, window, spent_before, reserved_before)
   local now = BUCKET_OF[window](here.now)
   if not scope.touched or BUCKET_OF[window](tonumber(scope.touched) * TICK_MS) ~= now then
     return 0, 0
   end
-  local row = redis.call('HMGET', scope.key, window .. ':s', window .. ':r')
-  return minus(scope.spent_text, row[1]), minus(scope.reserved_text, row[2])
+  return minus(scope.spent_text, spent_before), minus(scope.reserved_text, reserved_before)
 end
 
--- A limited window: `committed` is spent and held, `obstacle` nil, 'spent' or 'held'.
+-- What a window that does not roll has spent and holds.
+local function totals_of(here, scope, window)
+  if window == 'lifetime' then
+    return tonumber(scope.spent_text), tonumber(scope.reserved_text)
+  end
+  local row = redis.call('HMGET', scope.key, window .. ':s', window .. ':r')
+  return of_bucket(here, scope, window, row[1], row[2])
+end
+
+-- What a window has spent and holds together.
+local function committed_of(here, scope, window)
+  local minutes = minutes_of(window)
+  if minutes then
+    return (last_ticks(here, scope.key, 'c', ticks_of(minutes)))
+  end
+  local spent, reserved = totals_of(here, scope, window)
+  return spent + reserved
+end
+
+-- Reads what a calendar window or a lifetime has, in one command.
+local function read_window(here, barrier)
+  local scope, window, row, spent, reserved = barrier.scope, barrier.window, nil, nil, nil
+  if window == 'lifetime' then
+    row = redis.call('HMGET', scope.key, 'closed_amount', 'closed_limit', 'cut_off_unix_ms',
+      'lifetime:told')
+    spent, reserved = totals_of(here, scope, window)
+    barrier.closed, barrier.told = closing(here, row, barrier.limit), row[4]
+  else
+    row = redis.call('HMGET', scope.key, window .. ':s', window .. ':r', window .. ':closed',
+      window .. ':told')
+    spent, reserved = of_bucket(here, scope, window, row[1], row[2])
+    local bucket, amount, limit, cut_off =
+      string.match(row[3] or '', '^(%d+) (%d+) (%d+) (%d+)$')
+    if bucket == text(BUCKET_OF[window](here.now)) then
+      barrier.closed = closing(here, { amount, limit, cut_off }, barrier.limit)
+    end
+    barrier.told = row[4]
+  end
+  barrier.spent, barrier.committed = spent, spent + reserved
+end
+
+-- A limited window: `committed` is spent and held, `obstacle` nil, 'spent' or 'held'; `told` what
+-- was reported of it (thresholds.lua).
 local function read_barrier(here, scope, window, limit_text, amount)
   local barrier = { scope = scope, window = window, limit_text = limit_text,
     limit = tonumber(limit_text), minutes = minutes_of(window) }
@@ -45,10 +77,9 @@ local function read_barrier(here, scope, window, limit_text, amount)
     if barrier.committed + amount > barrier.limit then
       barrier.spent = last_ticks(here, scope.key, 's', count)
     end
+    barrier.told = redis.call('HGET', scope.key, window .. ':told')
   else
-    local spent, reserved = totals_of(here, scope, window)
-    barrier.spent, barrier.committed = spent, spent + reserved
-    barrier.closed = closed_of(here, scope, window, barrier.limit)
+    read_window(here, barrier)
   end
   local is_closed = barrier.closed and not barrier.closed.is_raised
   if (barrier.spent and barrier.spent + amount > barrier.limit)
@@ -140,12 +171,9 @@ end
 
 -- What the tightest limit has left, '' without one.
 local function remaining(barriers, amount)
-  local least
+  local least = math.huge
   for _, barrier in ipairs(barriers) do
-    local left = barrier.limit - barrier.committed - amount
-    if not least or left < least then
-      least = left
-    end
+    least = math.min(least, barrier.limit - barrier.committed - amount)
   end
-  return least and text(least) or ''
+  return least < math.huge and text(least) or ''
 end

@@ -51,6 +51,27 @@ local function usd(amount)
   return string.format('$%.0f.%09.0f', math.floor(amount / 1e9), amount % 1e9)
 end
 
+local EXACT = 9007199254740992
+
+-- Adds to fields of a hash whose values were just read: {field, value or false, change}, …. All in
+-- one command, for each is a round through the server and into its log; sums that a double can't
+-- hold are left to HINCRBY (int64).
+local function add_all(key, changes)
+  local fields = {}
+  for i = 1, #changes, 3 do
+    local field, old, change = changes[i], tonumber(changes[i + 1] or '0'), changes[i + 2]
+    local sum = old + tonumber(change)
+    if math.abs(old) >= EXACT or math.abs(sum) >= EXACT then
+      redis.call('HINCRBY', key, field, change)
+    elseif change ~= '0' then
+      fields[#fields + 1], fields[#fields + 2] = field, text(sum)
+    end
+  end
+  if #fields > 0 then
+    redis.call('HSET', key, unpack(fields))
+  end
+end
+
 local function refuse_argument(what)
   return redis.error_reply('ERR budget: ' .. what)
 end

@@ -51,12 +51,13 @@ end
 
 -- What the tightest limit that was in force has left, '' without one.
 local function remaining_of(here, hold)
-  local barriers = {}
+  local limits, scopes = {}, {}
   for place, window, limit in string.gmatch(hold.limits, '(%d+) (%S+) (%d+)') do
-    local scope = read_scope(hold.scopes[tonumber(place)])
-    barriers[#barriers + 1] = read_barrier(here, scope, window, limit, 0)
+    scopes[place] = scopes[place] or read_scope(hold.scopes[tonumber(place)])
+    local committed = committed_of(here, scopes[place], window)
+    limits[#limits + 1] = { limit = tonumber(limit), committed = committed }
   end
-  return remaining(barriers, 0)
+  return remaining(limits, 0)
 end
 
 -- ARGV: an epoch to use when the store has none. Returns {epoch, seq}.

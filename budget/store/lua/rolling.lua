@@ -22,8 +22,7 @@ local function block_key(scope_key, block)
   return scope_key .. ':rolling:' .. text(block)
 end
 
--- Adds to the tick of a moment; one that is gone is in no window any more. A field that was not
--- there may be its block's first.
+-- Adds to the tick of a moment: {names, change}, …. One that is gone is in no window any more.
 local function add_at(here, scope_key, at, changes)
   if #changes == 0 then
     return
@@ -35,11 +34,20 @@ local function add_at(here, scope_key, at, changes)
     return
   end
   local key, n = block_key(scope_key, block), tick % BLOCK_TICKS + 1
+  local fields, added = {}, {}
   for i = 1, #changes, 2 do
-    local names, change = changes[i], changes[i + 1]
-    if redis.call('HINCRBY', key, names[n], change) == tonumber(change) then
-      redis.call('PEXPIRE', key, lives_ms)
+    fields[#fields + 1] = changes[i][n]
+  end
+  local row = redis.call('HMGET', key, unpack(fields))
+  for i, field in ipairs(fields) do
+    for _, value in ipairs({ field, row[i], changes[2 * i] }) do
+      added[#added + 1] = value
     end
+  end
+  add_all(key, added)
+  -- A field that was not there may be its block's first.
+  if not row[1] then
+    redis.call('PEXPIRE', key, lives_ms)
   end
 end
 

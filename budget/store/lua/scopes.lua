@@ -11,11 +11,9 @@
 -- Activities are without number: one is forgotten 35 days after it was last touched, which is longer
 -- than its longest calendar window, unless it is stopped. Every other scope is kept.
 --
--- Amounts are decimal strings of nano-dollars and are added by HINCRBY (int64). Lua compares them
--- as doubles, which is exact because no limit and no amount is above 9e15 < 2^53; a sum that
--- rounds is already above every limit.
+-- Amounts are decimal strings of nano-dollars. Lua compares them as doubles, which is exact because
+-- no limit and no amount is above 9e15 < 2^53; a sum that rounds is already above every limit.
 
-local EXACT = 9007199254740992
 local KEEP_ACTIVITY_MS = 35 * 86400000
 local MOST_FORGOTTEN = 3
 
@@ -137,20 +135,32 @@ local function movement(here, at, delta)
   return delta
 end
 
+local function joined(list, other)
+  local all = { unpack(list) }
+  for _, value in ipairs(other) do
+    all[#all + 1] = value
+  end
+  return all
+end
+
 -- Moves money of one call in one of its scopes.
 local function move(here, key, delta)
-  touch(here, key, redis.call('HGET', key, 'touched'))
-  add(key, 'reserved', delta.reserved)
-  add(key, 'spent', delta.spent)
-  add(key, 'calls', delta.calls)
+  local row = redis.call('HMGET', key, 'touched', 'reserved', 'spent', 'calls', 'resumed')
+  touch(here, key, row[1])
+  add_all(key, {
+    'reserved', row[2], delta.reserved, 'spent', row[3], delta.spent, 'calls', row[4], delta.calls,
+  })
   for _, window in ipairs(delta.windows) do
     add(key, window .. ':r', delta.reserved)
     add(key, window .. ':s', delta.spent)
   end
-  add_at(here, key, delta.at, delta.ticks)
-  local resumed = delta.charged_seq and redis.call('HGET', key, 'resumed')
-  if not resumed or delta.charged_seq > tonumber(resumed) then
-    add_at(here, key, delta.charged_at, delta.charges)
+  local resumed = delta.charged_seq and row[5]
+  local charges = (not resumed or delta.charged_seq > tonumber(resumed)) and delta.charges or {}
+  if floor(delta.at / TICK_MS) == floor(delta.charged_at / TICK_MS) then
+    add_at(here, key, delta.at, joined(delta.ticks, charges))
+  else
+    add_at(here, key, delta.at, delta.ticks)
+    add_at(here, key, delta.charged_at, charges)
   end
 end
 

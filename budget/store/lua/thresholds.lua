@@ -61,13 +61,15 @@ end
 -- A limit that was edited begins where its share is: what was reported below that is old news.
 local function watch_barrier(here, barrier, amount)
   local key, field = barrier.scope.key, barrier.window .. ':told'
-  local told = redis.call('HGET', key, field) or ''
   local share = share_of(barrier.limit, barrier.committed + amount)
-  if told == '' and share == 0 then
+  if not barrier.told and share == 0 then
     return
   end
   local bucket = bucket_of_report(here, barrier)
-  local rows, highest = read_told(told, bucket)
+  local rows, highest = read_told(barrier.told or '', bucket)
+  if #rows == 0 and share == 0 then
+    return
+  end
   local row
   for _, each in ipairs(rows) do
     row = each[1] == barrier.limit_text and each or row
