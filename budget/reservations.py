@@ -223,8 +223,8 @@ class Settled:
         seq: The ledger entry.
         at_unix_ms: Its time, by the store's clock.
         overshoot_nano_usd: How far the cost was above the reservation.
-        remaining_nano_usd: What the tightest limit that was in force at the admission has left,
-            after it; None without one.
+        remaining_nano_usd: What the limit has left that was the tightest when the call was
+            admitted; None without one.
     """
 
     seq: int

@@ -29,12 +29,11 @@ local function count_decided(here, ask, case, outcome)
 end
 
 local function hold_money(here, ask, case)
-  local names, limits = {}, {}
+  local names, limit = {}, tightest(case.barriers, ask.amount)
   for i, scope in ipairs(case.scopes) do
     names[i], scope.n = scope.key, i
   end
-  for i, barrier in ipairs(case.barriers) do
-    limits[i] = text(barrier.scope.n) .. ' ' .. barrier.window .. ' ' .. barrier.limit_text
+  for _, barrier in ipairs(case.barriers) do
     reopen(barrier)
   end
   local lines, expires = table.concat(names, '\n'), text(here.now + ask.hold_ms)
@@ -46,7 +45,11 @@ local function hold_money(here, ask, case)
     hold_in(here, scope, ask.amount_text)
   end
   local hold = { 'state', ask.state, 'amount', ask.amount_text, 'instance', ask.instance,
-    'scopes', lines, 'at', here.now_text, 'limits', table.concat(limits, '\n') }
+    'scopes', lines, 'at', here.now_text }
+  if limit then
+    hold[#hold + 1], hold[#hold + 2] = 'limits',
+      text(limit.scope.n) .. ' ' .. limit.window .. ' ' .. limit.limit_text
+  end
   if ask.ordinal ~= '' then
     hold[#hold + 1], hold[#hold + 2] = 'activity', ask.activity
     hold[#hold + 1], hold[#hold + 2] = 'ordinal', ask.ordinal
@@ -116,7 +119,8 @@ end
 -- What the caller is told; the kinds of trips that it caused are put in by whoever wrote them.
 local function answer(here, ask, case, outcome)
   if outcome == 'ALLOW' then
-    return { 'ALLOW', '0', here.now_text, remaining(case.barriers, ask.amount), '' }
+    local _, left = tightest(case.barriers, ask.amount)
+    return { 'ALLOW', '0', here.now_text, left and text(left) or '', '' }
   elseif outcome == 'IN_FLIGHT' then
     return { 'IN_FLIGHT', redis.call('HGET', ask.claim, 'owner') }
   elseif outcome == 'MISMATCH' then

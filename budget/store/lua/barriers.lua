@@ -6,32 +6,46 @@
 -- An amount that was refused for good stays refused in that bucket, though money comes back, until
 -- the limit is raised. Rolling windows close nothing: money leaves them all the time.
 
--- `row`: the amount that closed it, the limit then, since when.
-local function closing(here, row, limit)
-  if not row[1] then
+-- The fields of a scope in which a window is.
+local FIELDS_OF = { lifetime = { 'closed_amount', 'closed_limit', 'cut_off_unix_ms', 'lifetime:told' } }
+for i = 1, #CALENDAR do
+  local window = CALENDAR[i]
+  FIELDS_OF[window] = { window .. ':s', window .. ':r', window .. ':closed', window .. ':told' }
+end
+
+local function fields_of(window)
+  return FIELDS_OF[window] or { window .. ':told' }
+end
+
+local function closing_of(here, scope, window, limit)
+  local has, amount, closed_limit, cut_off = scope.has, nil, nil, nil
+  if window == 'lifetime' then
+    amount, closed_limit, cut_off = has.closed_amount, has.closed_limit, has.cut_off_unix_ms
+  elseif has[window .. ':closed'] then
+    local bucket
+    bucket, amount, closed_limit, cut_off =
+      string.match(has[window .. ':closed'], '^(%d+) (%d+) (%d+) (%d+)$')
+    amount = bucket == text(BUCKET_OF[window](here.now)) and amount
+  end
+  if not amount then
     return nil
   end
-  return { amount_text = row[1], amount = tonumber(row[1]), cut_off = row[3] or here.now_text,
-    is_raised = limit > tonumber(row[2]) }
+  return { amount_text = amount, amount = tonumber(amount), cut_off = cut_off or here.now_text,
+    is_raised = limit > tonumber(closed_limit) }
 end
 
--- What a calendar window has spent and holds, by what its scope has in <window>:s and <window>:r:
+-- What a window that does not roll has spent and holds, by its scope with that window's fields:
 -- nothing, when its bucket has turned since.
-local function of_bucket(here, scope, window, spent_before, reserved_before)
-  local now = BUCKET_OF[window](here.now)
-  if not scope.touched or BUCKET_OF[window](tonumber(scope.touched) * TICK_MS) ~= now then
-    return 0, 0
-  end
-  return minus(scope.spent_text, spent_before), minus(scope.reserved_text, reserved_before)
-end
-
--- What a window that does not roll has spent and holds.
 local function totals_of(here, scope, window)
   if window == 'lifetime' then
     return tonumber(scope.spent_text), tonumber(scope.reserved_text)
   end
-  local row = redis.call('HMGET', scope.key, window .. ':s', window .. ':r')
-  return of_bucket(here, scope, window, row[1], row[2])
+  local now = BUCKET_OF[window](here.now)
+  if not scope.touched or BUCKET_OF[window](tonumber(scope.touched) * TICK_MS) ~= now then
+    return 0, 0
+  end
+  return minus(scope.spent_text, scope.has[window .. ':s']),
+    minus(scope.reserved_text, scope.has[window .. ':r'])
 end
 
 -- What a window has spent and holds together.
@@ -44,42 +58,21 @@ local function committed_of(here, scope, window)
   return spent + reserved
 end
 
--- Reads what a calendar window or a lifetime has, in one command.
-local function read_window(here, barrier)
-  local scope, window, row, spent, reserved = barrier.scope, barrier.window, nil, nil, nil
-  if window == 'lifetime' then
-    row = redis.call('HMGET', scope.key, 'closed_amount', 'closed_limit', 'cut_off_unix_ms',
-      'lifetime:told')
-    spent, reserved = totals_of(here, scope, window)
-    barrier.closed, barrier.told = closing(here, row, barrier.limit), row[4]
-  else
-    row = redis.call('HMGET', scope.key, window .. ':s', window .. ':r', window .. ':closed',
-      window .. ':told')
-    spent, reserved = of_bucket(here, scope, window, row[1], row[2])
-    local bucket, amount, limit, cut_off =
-      string.match(row[3] or '', '^(%d+) (%d+) (%d+) (%d+)$')
-    if bucket == text(BUCKET_OF[window](here.now)) then
-      barrier.closed = closing(here, { amount, limit, cut_off }, barrier.limit)
-    end
-    barrier.told = row[4]
-  end
-  barrier.spent, barrier.committed = spent, spent + reserved
-end
-
--- A limited window: `committed` is spent and held, `obstacle` nil, 'spent' or 'held'; `told` what
--- was reported of it (thresholds.lua).
+-- A limited window of a scope that was read with that window's fields: `committed` is spent and
+-- held, `obstacle` nil, 'spent' or 'held'; `told` what was reported of it (thresholds.lua).
 local function read_barrier(here, scope, window, limit_text, amount)
   local barrier = { scope = scope, window = window, limit_text = limit_text,
-    limit = tonumber(limit_text), minutes = minutes_of(window) }
+    limit = tonumber(limit_text), minutes = minutes_of(window), told = scope.has[window .. ':told'] }
   if barrier.minutes then
     local count = ticks_of(barrier.minutes)
     barrier.committed = last_ticks(here, scope.key, 'c', count)
     if barrier.committed + amount > barrier.limit then
       barrier.spent = last_ticks(here, scope.key, 's', count)
     end
-    barrier.told = redis.call('HGET', scope.key, window .. ':told')
   else
-    read_window(here, barrier)
+    local spent, reserved = totals_of(here, scope, window)
+    barrier.spent, barrier.committed = spent, spent + reserved
+    barrier.closed = closing_of(here, scope, window, barrier.limit)
   end
   local is_closed = barrier.closed and not barrier.closed.is_raised
   if (barrier.spent and barrier.spent + amount > barrier.limit)
@@ -169,11 +162,14 @@ local function denial(here, barriers, amount)
   return reply
 end
 
--- What the tightest limit has left, '' without one.
-local function remaining(barriers, amount)
-  local least = math.huge
+-- The tightest limit and what it has left, nil without any.
+local function tightest(barriers, amount)
+  local found, least
   for _, barrier in ipairs(barriers) do
-    least = math.min(least, barrier.limit - barrier.committed - amount)
+    local left = barrier.limit - barrier.committed - amount
+    if not least or left < least then
+      found, least = barrier, left
+    end
   end
-  return least < math.huge and text(least) or ''
+  return found, least
 end

@@ -56,6 +56,19 @@ local function strangeness(here, ask)
   return nil
 end
 
+-- Of each scope, by its place, the fields that its limits need.
+local function fields_to_read(ask, args)
+  local fields = {}
+  for i = FIRST_LIMIT, FIRST_LIMIT - 1 + 3 * ask.limits, 3 do
+    local place = tonumber(args[i])
+    fields[place] = fields[place] or {}
+    for _, field in ipairs(fields_of(args[i + 1])) do
+      fields[place][#fields[place] + 1] = field
+    end
+  end
+  return fields
+end
+
 -- All that a decision is made of.
 local function read_case(here, ask, keys, args)
   local case = { scopes = {}, barriers = {}, place = place_of(keys, 6), times = 0 }
@@ -64,8 +77,9 @@ local function read_case(here, ask, keys, args)
     ask.activity = ask.activity .. ':' .. case.instance.resets
     case.times = times_of(ask.activity, ask.ordinal)
   end
-  for i = FIRST_SCOPE, #keys do
-    case.scopes[#case.scopes + 1] = read_scope(keys[i])
+  local fields = fields_to_read(ask, args)
+  for place = 1, #keys - FIRST_SCOPE + 1 do
+    case.scopes[place] = read_scope(keys[FIRST_SCOPE - 1 + place], fields[place])
   end
   for i = FIRST_LIMIT, #args, 3 do
     local scope = case.scopes[tonumber(args[i])]

@@ -1,8 +1,8 @@
 -- Reservations: reading them, and their end.
 --
 -- KEYS of what concerns one: meta, holds by expiry, ledger, the hold.
--- hold: state, amount, instance, scopes (keys, one a line), at (when it was reserved), limits
---       (scope's place, window, limit, one a line); with an idempotency key: claim; where
+-- hold: state, amount, instance, scopes (keys, one a line), at (when it was reserved), limits (of
+--       the tightest: scope's place, window, limit; older replicas have one a line); with an idempotency key: claim; where
 --       executions are counted: activity, ordinal; once it is past its time: late; and where it
 --       expired as spent: charged, charged_seq, when that was and its ledger entry
 
@@ -23,7 +23,7 @@ local function read_hold(key)
   end
   local hold = {
     key = key, state = row[1], amount = row[2], instance = row[3], scopes = {}, claim = row[5],
-    activity = row[6], ordinal = row[7], at = tonumber(row[8] or ''), limits = row[9] or '',
+    activity = row[6], ordinal = row[7], at = tonumber(row[8] or ''), limit = row[9] or '',
     charged_at = tonumber(row[10] or ''), charged_seq = tonumber(row[11] or ''),
   }
   for scope in string.gmatch(row[4], '[^\n]+') do
@@ -49,15 +49,14 @@ local function is_open(hold)
   return hold.state == 'RESERVED' or hold.state == 'DISPATCHED'
 end
 
--- What the tightest limit that was in force has left, '' without one.
+-- What the limit has left that was the tightest when the call was admitted, '' without one.
 local function remaining_of(here, hold)
-  local limits, scopes = {}, {}
-  for place, window, limit in string.gmatch(hold.limits, '(%d+) (%S+) (%d+)') do
-    scopes[place] = scopes[place] or read_scope(hold.scopes[tonumber(place)])
-    local committed = committed_of(here, scopes[place], window)
-    limits[#limits + 1] = { limit = tonumber(limit), committed = committed }
+  local place, window, limit = string.match(hold.limit, '^(%d+) (%S+) (%d+)')
+  if not place then
+    return ''
   end
-  return remaining(limits, 0)
+  local scope = read_scope(hold.scopes[tonumber(place)], fields_of(window))
+  return text(tonumber(limit) - committed_of(here, scope, window))
 end
 
 -- ARGV: an epoch to use when the store has none. Returns {epoch, seq}.

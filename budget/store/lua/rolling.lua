@@ -34,6 +34,13 @@ local function add_at(here, scope_key, at, changes)
     return
   end
   local key, n = block_key(scope_key, block), tick % BLOCK_TICKS + 1
+  if #changes == 2 then
+    local value = redis.call('HINCRBY', key, changes[1][n], changes[2])
+    if value == tonumber(changes[2]) then
+      redis.call('PEXPIRE', key, lives_ms)
+    end
+    return
+  end
   local fields, added = {}, {}
   for i = 1, #changes, 2 do
     fields[#fields + 1] = changes[i][n]

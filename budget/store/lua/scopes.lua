@@ -70,12 +70,19 @@ local function forget_activities(here, key)
   end
 end
 
-local function read_scope(key)
-  local row = redis.call('HMGET', key, 'spent', 'reserved', 'touched', 'state')
+-- Reads a scope, and further fields of it by their names: one command, whatever is read.
+local function read_scope(key, fields)
+  local names, has = { 'spent', 'reserved', 'touched', 'state' }, {}
+  for _, field in ipairs(fields or {}) do
+    names[#names + 1] = field
+  end
+  for i, value in ipairs(redis.call('HMGET', key, unpack(names))) do
+    has[names[i]] = value
+  end
   return {
-    key = key, is_used = row[1] or row[2],
-    spent_text = row[1] or '0', reserved_text = row[2] or '0',
-    touched = row[3], state = row[4],
+    key = key, has = has, is_used = has.spent or has.reserved,
+    spent_text = has.spent or '0', reserved_text = has.reserved or '0',
+    touched = has.touched, state = has.state,
   }
 end
 

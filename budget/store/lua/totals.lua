@@ -6,12 +6,12 @@ local function read_totals(keys, args)
   local here = begin(keys[1])
   local reply = { here.now_text }
   for i = 2, #keys do
-    local scope = read_scope(keys[i])
     for _, window in ipairs(args) do
       if not is_window(window) then
         return refuse_argument('no such window: ' .. window)
       end
       local minutes, spent, reserved, resets = minutes_of(window), nil, nil, ''
+      local scope = read_scope(keys[i], fields_of(window))
       if minutes then
         local committed = last_ticks(here, scope.key, 'c', ticks_of(minutes))
         spent = last_ticks(here, scope.key, 's', ticks_of(minutes))
