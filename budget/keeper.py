@@ -74,6 +74,8 @@ class Keeper:
         await self._expire()
         if await self._store.open():
             log.error("store_lost_its_ledger", accepted_by="BUDGET_ALLOW_UNSAFE_STORE")
+        # Calls ended meanwhile, and an open gate's keeper tells nothing.
+        await self._closer.tell_untold()
         self._gate.open()
 
     async def run(self) -> None:

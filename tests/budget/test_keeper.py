@@ -7,6 +7,16 @@ from pathlib import Path
 import httpx
 import redis
 
+from budget.calls.renewals import Renewals
+from budget.closing import Closer, End
+from budget.gate import Gate
+from budget.keeper import Keeper
+from budget.metrics import Metrics
+from budget.store.link import RedisLink
+from budget.store.reading import Reading
+from budget.store.store import Store
+from metering.money import NanoUsd
+from tests.budget.builders import reservation
 from tests.budget.conftest import DURABLE, StartGateway
 from tests.budget.gateways import CALL_NANO_USD, RunningGateway, until, usd, wait_until
 from tests.support.ports import free_port
@@ -179,3 +189,30 @@ def test_a_killed_gateway_s_call_counts_as_spent(
         assert gateway.spent() == gateway.provider.ledger(gateway.app)["nano_usd"]
         metrics = gateway.http.get(f"{gateway.url}/metrics").text
         assert 'budget_hold_expired_total{as="spent"} 1.0' in metrics
+
+
+async def test_a_call_that_ends_during_the_last_step_of_a_check_is_settled(link: RedisLink) -> None:
+    """What it cost is told before the gate opens, for afterwards nobody would."""
+    held = reservation(10)
+    gate = Gate(Metrics())
+
+    class CallEnds(Store):
+        async def open(self) -> bool:
+            is_lost = await super().open()
+            assert await closer.close(End(held.id, NanoUsd(7))) is None
+            return is_lost
+
+    beginning = Store(link)
+    await beginning.load()
+    await beginning.open()
+    await beginning.reserve_and_dispatch(held)
+    store = CallEnds(link)
+    closer = Closer(store, gate, Metrics())
+    renewals = Renewals(store, hold_ms=1000)
+    keeper = Keeper(
+        link, store, closer, renewals, gate, metrics=Metrics(), allow_unsafe=False, watch=None
+    )
+    await keeper.check()
+    assert (gate.reason, closer.untold) == (None, 0)
+    totals = (await Reading(link).total()).totals
+    assert (totals.spent, totals.reserved) == (7, 0)
