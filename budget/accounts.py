@@ -280,10 +280,13 @@ class Accounts:
         except StoreLostError as error:
             self._gate.close(error)
             raise
-        except BaseException as error:
-            if isinstance(error, Exception):
-                self._gate.close(error)
+        except Exception as error:
+            self._gate.close(error)
             self.closer.close_later(End(reservation.id, None))
+            raise
+        except BaseException:
+            # The caller gave up: that says nothing about the store.
+            self.closer.close_soon(End(reservation.id, None))
             raise
 
     def _refuse(

@@ -76,6 +76,8 @@ class Closer:
         self._metrics = metrics
         self._untold: deque[End] = deque()
         self._untold_answer_bytes = 0
+        self._telling = asyncio.Lock()
+        self._teller: asyncio.Task[None] | None = None
 
     @property
     def untold(self) -> int:
@@ -95,11 +97,26 @@ class Closer:
             self.close_later(end)
             return None
         except asyncio.CancelledError:
-            self.close_later(end)
+            self.close_soon(end)
             raise
 
+    def close_soon(self, end: End) -> None:
+        """Tell the store in the background: for who can't wait, though nothing is wrong with it.
+
+        While the store is away it is told when it is back.
+        """
+        self._remember(end)
+        if self._gate.reason is None and (self._teller is None or self._teller.done()):
+            self._teller = asyncio.create_task(self._tell_soon(), name="teller")
+
     def close_later(self, end: End) -> None:
-        """Tell the store when it is back; needs no running store, loses the oldest when full.
+        """Tell the store when it is back: it did not answer, so no call passes until then."""
+        self._remember(end)
+        if self._gate.reason is None:
+            self._gate.close(StoreUnavailableError("it has yet to hear how some calls ended"))
+
+    def _remember(self, end: End) -> None:
+        """Keep what is owed; lose the oldest when there is too much.
 
         Beyond MAX_UNTOLD_ANSWER_BYTES an answer is dropped, and its call will be made again.
         """
@@ -110,25 +127,35 @@ class Closer:
             end = replace(end, kept=None)
         self._untold.append(end)
         self._untold_answer_bytes += end.answer_bytes
-        if self._gate.reason is None:
-            self._gate.close(StoreUnavailableError("it has yet to hear how some calls ended"))
+
+    async def _tell_soon(self) -> None:
+        try:
+            await self.tell_untold()
+        except Exception as error:  # noqa: BLE001  # whatever it was, the keeper tells them again
+            self._gate.close(error)
 
     async def tell_untold(self) -> None:
         """Tell everything that is owed, oldest first; drop what the store can't take.
 
+        On return nothing is owed, until the next turn of the loop.
+
         Raises:
             StoreUnavailableError: The store is away again; what is left is kept.
         """
-        while self._untold:
-            end = self._take_untold()
-            try:
-                await self._tell(end)
-            except StoreArgumentError as error:
-                _give_up(end, error)
-            except BaseException:
-                self._untold.appendleft(end)
-                self._untold_answer_bytes += end.answer_bytes
-                raise
+        async with self._telling:
+            while self._untold:
+                await self._tell_oldest()
+
+    async def _tell_oldest(self) -> None:
+        end = self._take_untold()
+        try:
+            await self._tell(end)
+        except StoreArgumentError as error:
+            _give_up(end, error)
+        except BaseException:
+            self._untold.appendleft(end)
+            self._untold_answer_bytes += end.answer_bytes
+            raise
 
     def _take_untold(self) -> End:
         end = self._untold.popleft()

@@ -1,5 +1,6 @@
 """Laws of telling the store how calls ended."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -95,3 +96,19 @@ async def test_answers_wait_for_the_store_within_a_bound(
     await closer.tell_untold()
     again = [await store.reserve(replace(call, id=f"{call.id}-2")) for call in calls]
     assert [type(admission) for admission in again] == [Replay, Replay, Allowed]
+
+
+async def test_an_end_whose_caller_gives_up_is_told_and_closes_nothing(
+    store: Store, link: RedisLink, gate: Gate, closer: Closer
+) -> None:
+    """The store is well: other calls pass meanwhile."""
+    held = reservation(10)
+    await store.reserve(held)
+    closing = asyncio.create_task(closer.close(End(held.id, NanoUsd(7))))
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+    assert (closing.cancelled(), gate.reason) == (True, None)
+    await closer.tell_untold()
+    assert (gate.reason, closer.untold) == (None, 0)
+    assert (await Reading(link).total()).totals.spent == 7

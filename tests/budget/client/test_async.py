@@ -5,6 +5,7 @@ from secrets import token_hex
 
 import openai
 import pytest
+import redis
 
 from budget.client import Budget, async_http_client
 from tests.budget.client.desk import asked, calls, totals
@@ -104,6 +105,25 @@ async def test_a_call_that_is_cancelled_while_it_waits_holds_nothing(
         await asyncio.gather(second, return_exceptions=True)
         await first
         assert is_charged(redis_url, 1)
+
+
+async def test_calls_that_are_given_up_keep_no_other_from_passing(
+    redis_url: str, provider: Provider
+) -> None:
+    """While they are reserved, by a store that is slow and well; they hold nothing."""
+    async with team_of(Budget(redis_url, cap_usd=RICH), provider) as (sdk, app):
+        await sdk.chat.completions.create(**asked())
+        with redis.Redis.from_url(redis_url) as connection:
+            connection.client_pause(400)
+        given_up = [asyncio.create_task(sdk.chat.completions.create(**asked())) for _ in range(60)]
+        await asyncio.wait(given_up, timeout=0.2)
+        for each in given_up:
+            each.cancel()
+        found = await asyncio.gather(*given_up, return_exceptions=True)
+        assert {type(each) for each in found} == {asyncio.CancelledError}
+        await asyncio.gather(*(sdk.chat.completions.create(**asked()) for _ in range(8)))
+        await until(lambda: is_charged(redis_url, 9), "only those that waited are charged")
+        assert len(provider.ledger(app)["calls"]) == 9
 
 
 def test_it_works_on_one_loop_after_another(redis_url: str, provider: Provider) -> None:
