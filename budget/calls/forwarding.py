@@ -1,5 +1,7 @@
 """One admitted call on its way to the provider and back: forwarded once, settled in every case."""
 
+import asyncio
+import time
 from http import HTTPStatus
 from typing import Final
 
@@ -11,6 +13,7 @@ from budget.calls import refusals
 from budget.calls.asgi import Answer
 from budget.calls.providers import Route
 from budget.calls.refusals import Headers
+from budget.calls.streams import StreamReader
 from budget.calls.upstream import (
     UnknownOutcomeError,
     UnreachableError,
@@ -29,6 +32,43 @@ OUTCOME_UNKNOWN: Final = frozenset({502, 504, 520, 524})
 
 class BeyondReservationError(UpstreamError):
     """The provider says more than it was asked for: its stream is cut."""
+
+
+class _Silence:
+    """How long a stream was waited for without any output: comments and empty pieces are none.
+
+    The time that its client takes does not count.
+
+    Args:
+        reader: Knows what was said, and whether the usage came.
+        most_s: Longer is too long.
+    """
+
+    def __init__(self, reader: StreamReader, most_s: float) -> None:
+        self._reader = reader
+        self._most_s = most_s
+        self._seen = self._progress()
+        self._silent_s = 0.0
+        self.waits()
+
+    def waits(self) -> None:
+        """Begin to wait for the next piece."""
+        self._since_s = time.monotonic()
+
+    def arrived(self) -> None:
+        """Take note that it came."""
+        self._silent_s += time.monotonic() - self._since_s
+
+    def check(self) -> None:
+        """Raise UnknownOutcomeError when it, and all before it for too long, said nothing."""
+        progress = self._progress()
+        if progress != self._seen:
+            self._seen, self._silent_s = progress, 0.0
+        elif self._silent_s > self._most_s:
+            raise UnknownOutcomeError(refusals.upstream_silent(self._most_s))
+
+    def _progress(self) -> tuple[int, bool]:
+        return self._reader.meter.pieces, self._reader.usage is not None
 
 
 class Forwarding:
@@ -83,14 +123,19 @@ class Forwarding:
     async def _take(self, response: ClientResponse) -> bytes | None:
         """Pass a stream on as it comes, or return a plain answer's body."""
         if not (self._ticket.call.is_stream and response.content_type == "text/event-stream"):
-            return await read_answer(response)
+            async with asyncio.timeout(self._upstream.timeout_s):
+                return await read_answer(response)
         passed = self._passed_headers(response) + _budget_headers(self._ticket, None)
         await self._answer.start(response.status, passed)
+        silence = _Silence(self._reader, self._upstream.timeout_s)
         async for chunk in response.content.iter_any():
+            silence.arrived()
             kept = self._follow(chunk)
+            silence.check()
             if kept:
                 self._tee.feed(kept)
                 await self._answer.write(kept)
+            silence.waits()
         return None
 
     def _follow(self, chunk: bytes) -> bytes:

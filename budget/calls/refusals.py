@@ -259,6 +259,17 @@ def upstream_timeout(after_s: float) -> Refusal:
     )
 
 
+def upstream_silent(after_s: float) -> Refusal:
+    """Answer when the provider keeps a stream open and says nothing: charged as one that broke."""
+    return Refusal(
+        504,
+        "upstream_error",
+        "upstream_silent",
+        f"The provider kept its stream open for {after_s:g} seconds without any output; it is cut "
+        "here, and charged at its worst case unless its usage had come.",
+    )
+
+
 def upstream_interrupted() -> Refusal:
     """Answer when the provider's answer broke off: charged at the worst case."""
     return Refusal(

@@ -37,6 +37,11 @@ class OutputMeter:
         self._tail_bytes = 0
 
     @property
+    def pieces(self) -> int:
+        """How many pieces said something."""
+        return self._pieces
+
+    @property
     def is_beyond(self) -> bool:
         """Whether the answer is certainly longer than was reserved."""
         return (self._counted if self._has_tokenizer else self._pieces) > self._most

@@ -69,12 +69,15 @@ class Upstream:
     Args:
         target: Where it is.
         timeout_s: For a whole plain call; for a stream, between two pieces of it.
+
+    Attributes:
+        timeout_s: The same.
     """
 
     def __init__(self, target: Target, timeout_s: float) -> None:
         self._target = target
         self._base_url = target.base_url
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._plain = ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
         self._stream = ClientTimeout(
             total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=timeout_s
@@ -143,7 +146,7 @@ class Upstream:
         except (ClientConnectorError, ConnectionTimeoutError):
             raise UnreachableError(refusals.upstream_unreachable(self._base_url)) from None
         except TimeoutError:
-            raise UnknownOutcomeError(refusals.upstream_timeout(self._timeout_s)) from None
+            raise UnknownOutcomeError(refusals.upstream_timeout(self.timeout_s)) from None
         except (ClientError, OSError) as error:
             raise UnknownOutcomeError(refusals.upstream_interrupted()) from error
 

@@ -18,6 +18,10 @@ from tests.budget.provider_books import CALLS, begin, behaviour, calls
 from tests.budget.provider_messages import count_tokens, messages
 
 CHUNKS: Final = 4
+MUTTERING: Final = {
+    "comment": b": processing\n\n",
+    "empty": b'data: {"choices": [{"index": 0, "delta": {"content": ""}}]}\n\n',
+}
 
 
 def usage_of(raw: bytes) -> Usage:
@@ -65,7 +69,7 @@ async def stream(
 
     `chunks` says how many, `size` how long each is; those after the fourth say nothing, unless
     `talk` makes them. `running` has the usage in each chunk instead, `finish` a finish reason in
-    the last one, and after `end` chunks the answer ends as if it were whole.
+    the last one, and after `end` chunks the answer ends as if it were whole; `mutter` never ends.
     """
     response = web.StreamResponse(headers={"content-type": "text/event-stream"})
     await response.prepare(request)
@@ -91,6 +95,9 @@ async def stream(
             return response
     if asked.get("end") == str(chunks):
         return response
+    while "mutter" in asked:
+        await response.write(MUTTERING[asked["mutter"]])
+        await asyncio.sleep(0.05)
     if not asked.keys() & {"no-usage", "running"}:
         await response.write(
             b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\n"

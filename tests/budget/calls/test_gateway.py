@@ -99,10 +99,10 @@ def test_a_stream_passes_as_it_comes(gateway: RunningGateway) -> None:
 
 def test_a_stream_longer_than_its_hold_stays_held(gateway: RunningGateway) -> None:
     """A hold is extended while its stream runs, and settled exactly after it."""
-    answer = gateway.chat(stream=True, user="pace:0.6;chunks:11")
+    answer = gateway.chat(stream=True, max_tokens=60, user="pace:0.6;chunks:11;talk;use:10,0,1")
     assert events(answer)[-1] == "[DONE]"
     assert [e["event"] for e in gateway.events()] == ["reserve", "settle"]
-    assert gateway.spent() == CALL_NANO_USD
+    assert gateway.spent() == 360_000
 
 
 @pytest.mark.parametrize(("is_stream", "behaviour"), [(True, "pace:0.15"), (False, "wait:0.5")])
@@ -188,6 +188,24 @@ def test_a_stream_without_its_usage_is_charged_at_its_worst_case(
     assert entry["estimated"]
     assert entry["cost"]["nano_usd"] == CALL_NANO_USD
     assert gateway.spent() >= gateway.provider.ledger(gateway.app)["nano_usd"]
+
+
+@pytest.mark.parametrize("muttering", ["comment", "empty"])
+def test_a_stream_that_says_nothing_is_cut(gateway: RunningGateway, muttering: str) -> None:
+    """What only keeps a connection open is no answer; it is charged as one that broke off."""
+    answer = gateway.chat(stream=True, user=f"mutter:{muttering}")
+    assert json.loads(events(answer)[-1])["error"]["code"] == "upstream_silent"
+    entry = settlement(gateway)
+    assert entry["estimated"]
+    assert entry["cost"]["nano_usd"] == CALL_NANO_USD
+    assert gateway.reserved() == 0
+
+
+def test_a_stream_that_says_nothing_is_cut_though_its_client_left(gateway: RunningGateway) -> None:
+    """Nobody is there to give it up."""
+    with gateway.http.stream("POST", **gateway.request(stream=True, user="mutter:comment")) as left:
+        next(left.iter_bytes())
+    assert settlement(gateway)["cost"]["nano_usd"] == CALL_NANO_USD
 
 
 def test_a_stream_that_ends_early_is_charged_at_its_worst_case(gateway: RunningGateway) -> None:

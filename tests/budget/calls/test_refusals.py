@@ -142,9 +142,10 @@ def test_no_refusal_is_a_409() -> None:
         refusals.unknown_route("GET", "/"),
         refusals.upstream_unreachable("http://127.0.0.1"),
         refusals.upstream_timeout(1),
+        refusals.upstream_silent(1),
         refusals.upstream_interrupted(),
         refusals.upstream_failed(),
     ]
     assert [r.status for r in all_refusals] == [
-        *(429, 402, 503, 503, 400, 413, 408, 404, 502, 504, 502, 502),
+        *(429, 402, 503, 503, 400, 413, 408, 404, 502, 504, 504, 502, 502),
     ]

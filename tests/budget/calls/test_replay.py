@@ -169,7 +169,7 @@ async def test_whoever_left_while_it_waited_makes_no_call(
 
 async def test_whoever_waits_too_long_is_told_to_come_again(gateway: RunningGateway) -> None:
     """A little more than a hold's time is the longest wait; a stream may take longer."""
-    request = keyed(gateway, stream=True, user="pace:0.85;chunks:9")
+    request = keyed(gateway, stream=True, max_tokens=60, user="pace:0.85;chunks:9;talk")
     assert sorted(await together(request, 2)) == [200, 429]
     decisions = gateway.get("/decisions?limit=1000")["decisions"]
     codes = [d["code"] for d in decisions if d["instance"] == gateway.instance]
@@ -233,7 +233,7 @@ async def test_a_key_is_taken_while_its_call_goes_on_though_the_store_was_away(
     }
     with redis_server(tmp_path, *DURABLE) as (server, port):
         first, second = (start_gateway(f"redis://127.0.0.1:{port}/0", **settings) for _ in range(2))
-        request = keyed(first, stream=True, user="pace:0.85;chunks:9")
+        request = keyed(first, stream=True, max_tokens=60, user="pace:0.85;chunks:9;talk")
         async with httpx.AsyncClient(timeout=20) as client:
             streaming = asyncio.create_task(client.post(**request))
             await until(first.reserved, "the stream is under way")
@@ -256,7 +256,7 @@ async def test_a_hold_lives_on_while_a_client_reads_nothing(
     """Its stream waits for it, for longer than a hold lives."""
     settings = {"BUDGET_UPSTREAM_TIMEOUT_S": "1", "BUDGET_HOLD_MARGIN_S": "0.5"}
     gateway = start_gateway(BUDGET_CAP_USD="1000", **settings)
-    request = keyed(gateway, stream=True, user="chunks:1500;size:16000")
+    request = keyed(gateway, stream=True, max_tokens=6000, user="chunks:1500;size:16000;talk")
     store = redis.Redis.from_url(redis_url, decode_responses=True)
 
     def due_unix_s() -> float:
