@@ -24,7 +24,7 @@ from budget.gate import Gate
 from budget.keeper import Keeper
 from budget.metrics import Metrics
 from budget.recovery.disk import Disk
-from budget.recovery.journal import Journal
+from budget.recovery.journal import DEADLINE_S, Journal
 from budget.recovery.recovery import Recovery
 from budget.recovery.routes import recovery_routes
 from budget.recovery.store import JournaledStore
@@ -217,7 +217,8 @@ def _store(settings: Settings, link: RedisLink) -> tuple[Store, Recovery | None,
     if settings.journal_dir is None:
         plain = Store(link, accept_loss=settings.allow_unsafe_store, rules=_rules(settings))
         return plain, None, None
-    recovery = Recovery(link, Journal(Disk(settings.journal_dir)))
+    deadline_s = min(DEADLINE_S, settings.hold_ms / 4_000)
+    recovery = Recovery(link, Journal(Disk(settings.journal_dir), deadline_s=deadline_s))
     store = JournaledStore(link, recovery.journal, recovery, rules=_rules(settings))
     return store, recovery, Watch(link, store, recovery)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -12,6 +12,8 @@ from budget.recovery.memory import LEDGER, Memory
 from budget.recovery.records import Record
 
 MAX_WAITING: Final = 50_000
+DEADLINE_S: Final = 2.0
+"""How long the disk may take for one thing: a call waits for two at most, and its hold lives on."""
 
 
 class Journal:
@@ -19,15 +21,18 @@ class Journal:
 
     Args:
         disk: The files; closed here.
+        deadline_s: How long it may take for one thing before who waits is told that it hangs.
 
     Attributes:
         disk: The same; only read by others.
         failure: Why the last write did not succeed; None when it did.
     """
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, *, deadline_s: float = DEADLINE_S) -> None:
         self.disk = disk
         self.failure: str | None = None
+        self._deadline_s = deadline_s
+        self._hangs = False
         self._thread = ThreadPoolExecutor(1, "journal")
         self._waiting: list[Record] = []
         self._told: list[asyncio.Future[None]] = []
@@ -57,8 +62,10 @@ class Journal:
         """Append records; return when the disk has them, and all before them.
 
         Raises:
-            JournalError: It did not take them.
+            JournalError: It did not take them, or not in time: then it may have them later.
         """
+        if self._hangs:
+            raise JournalError(self._hanging())
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._put(records)
         self._told.append(told)
@@ -105,11 +112,8 @@ class Journal:
                 await self._write(records, told)
 
     async def _write(self, records: list[Record], told: list[asyncio.Future[None]]) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(
-                self._thread, lambda: self.disk.write(records, sync=bool(told))
-            )
+            await self._do(lambda: self.disk.write(records, sync=bool(told)), told)
         except Exception as error:  # noqa: BLE001  # whatever it was, the next records must be written
             self.failure = f"the journal in {self.disk.folder} can't be written: {error}"
             _tell(told, JournalError(self.failure))
@@ -122,7 +126,26 @@ class Journal:
                 self.memory.add(record)
             _tell(told, None)
         if self.disk.is_full:
-            await loop.run_in_executor(self._thread, self.disk.rotate, self.memory.head())
+            head = self.memory.head()
+            await self._do(lambda: self.disk.rotate(head), [])
+
+    async def _do(self, work: Callable[[], None], told: list[asyncio.Future[None]]) -> None:
+        """Do it in the thread; once it takes too long nobody waits for it but this."""
+        doing = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        try:
+            done, _ = await asyncio.wait({doing}, timeout=self._deadline_s)
+            if not done:
+                self._hangs, self.failure = True, self._hanging()
+                waiting, self._told = self._told, []
+                _tell([*told, *waiting], JournalError(self.failure))
+            await doing
+        finally:
+            self._hangs = False
+
+    def _hanging(self) -> str:
+        return (
+            f"the disk of the journal in {self.disk.folder} took more than {self._deadline_s:g} s"
+        )
 
 
 def _tell(told: list[asyncio.Future[None]], error: JournalError | None) -> None:

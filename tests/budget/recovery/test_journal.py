@@ -2,7 +2,8 @@
 
 import asyncio
 import resource
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ import pytest_asyncio
 from budget.recovery.disk import Disk
 from budget.recovery.errors import JournalError
 from budget.recovery.journal import Journal
-from budget.recovery.records import scan
+from budget.recovery.records import Record, scan
+from tests.budget.gateways import until
 from tests.budget.recovery.test_disk import entry
 
 
@@ -55,6 +57,40 @@ async def test_a_disk_that_takes_nothing_is_told_to_who_waits(journal: Journal) 
     await journal.write([entry(2)])
     assert str(journal.failure) == "None"
     assert on_disk(journal.disk.folder) == {2}
+
+
+class HangingDisk(Disk):
+    """One that takes nothing, and fails nothing, until it wakes."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.wakes = threading.Event()
+
+    def write(self, records: Iterable[Record], *, sync: bool) -> None:
+        """Wait before the write."""
+        self.wakes.wait()
+        super().write(records, sync=sync)
+
+
+async def test_a_disk_that_hangs_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """Whoever waits is told after the deadline, others at once; when it wakes it is used again."""
+    disk = HangingDisk(tmp_path)
+    journal = Journal(disk, deadline_s=0.2)
+    journal.start()
+    first = asyncio.create_task(journal.write([entry(1)]))
+    await asyncio.sleep(0)
+    found = await asyncio.gather(first, journal.write([entry(2)]), return_exceptions=True)
+    assert [type(each) for each in found] == [JournalError] * 2
+    with pytest.raises(JournalError, match=r"took more than 0\.2 s"):
+        await journal.write([entry(3)])
+    assert "took more than" in str(journal.failure)
+    assert on_disk(tmp_path) == set()
+    disk.wakes.set()
+    await until(lambda: journal.failure is None, "the disk takes what it was given")
+    await journal.write([entry(4)])
+    assert {1, 4} <= on_disk(tmp_path)
+    assert 3 not in on_disk(tmp_path)
+    await journal.close()
 
 
 async def test_a_note_is_on_disk_with_the_next_write(tmp_path: Path) -> None:
