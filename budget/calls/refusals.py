@@ -20,6 +20,8 @@ NEVER_RETRY: Final = (b"x-should-retry", b"false")
 RETRY: Final = (b"x-should-retry", b"true")
 STORE_RETRY_AFTER_S: Final = 5
 
+_ONCE_MORE: Final = "Making it once more is another call, and another charge."
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -221,7 +223,7 @@ def body_timeout(after_s: float) -> Refusal:
         "invalid_request_error",
         "request_timeout",
         f"The body did not arrive within {after_s:g} seconds.",
-        ((b"connection", b"close"),),
+        (RETRY, (b"connection", b"close")),
     )
 
 
@@ -245,17 +247,19 @@ def upstream_unreachable(url: str) -> Refusal:
         "upstream_error",
         "upstream_unreachable",
         f"The provider at {url} can't be reached; nothing was charged.",
+        (RETRY,),
     )
 
 
 def upstream_timeout(after_s: float) -> Refusal:
-    """Answer when the provider did not: charged at the worst case."""
+    """Answer when the provider did not: charged at the worst case, and so would a retry be."""
     return Refusal(
         504,
         "upstream_error",
         "upstream_timeout",
         f"The provider did not answer within {after_s:g} seconds; the call is charged at its "
-        "worst case, for it may have been carried out.",
+        f"worst case, for it may have been carried out. {_ONCE_MORE}",
+        (NEVER_RETRY,),
     )
 
 
@@ -271,13 +275,14 @@ def upstream_silent(after_s: float) -> Refusal:
 
 
 def upstream_interrupted() -> Refusal:
-    """Answer when the provider's answer broke off: charged at the worst case."""
+    """Answer when the provider's answer broke off: charged as one that did not come."""
     return Refusal(
         502,
         "upstream_error",
         "upstream_interrupted",
         "The provider's answer broke off; the call is charged at its worst case, for it may have "
-        "been carried out.",
+        f"been carried out. {_ONCE_MORE}",
+        (NEVER_RETRY,),
     )
 
 
@@ -289,6 +294,7 @@ def beyond_reservation(reserved_tokens: int) -> Refusal:
         "output_beyond_limit",
         f"The provider did not stop after the {reserved_tokens} output tokens that it was asked "
         "for; its answer is cut here, and charged at what was counted.",
+        (NEVER_RETRY,),
     )
 
 
@@ -299,4 +305,5 @@ def upstream_failed() -> Refusal:
         "upstream_error",
         "upstream_interrupted",
         "The provider's answer did not come or broke off.",
+        (RETRY,),
     )

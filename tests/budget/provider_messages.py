@@ -46,6 +46,11 @@ async def messages(request: web.Request) -> web.StreamResponse:
         return web.json_response(error, status=int(asked["fail"]))
     usage = usage_of(raw, asked)
     call = begin(request, body, usage)
+    if "wait" in asked:
+        await asyncio.sleep(float(asked["wait"]))
+    if "drop" in asked:
+        assert request.transport is not None
+        request.transport.close()
     message = {
         "id": "msg_1",
         "type": "message",

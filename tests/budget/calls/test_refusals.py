@@ -149,3 +149,25 @@ def test_no_refusal_is_a_409() -> None:
     assert [r.status for r in all_refusals] == [
         *(429, 402, 503, 503, 400, 413, 408, 404, 502, 504, 504, 502, 502),
     ]
+
+
+def test_only_what_cost_nothing_may_be_tried_again_by_a_client_itself() -> None:
+    """Each answer of a provider that failed says so; one that may have been paid for says no."""
+    retried = {
+        refusal.code: dict(refusal.headers)[b"x-should-retry"]
+        for refusal in (
+            refusals.upstream_unreachable("http://127.0.0.1"),
+            refusals.body_timeout(1),
+            refusals.upstream_timeout(1),
+            refusals.upstream_interrupted(),
+            refusals.beyond_reservation(1),
+        )
+    }
+    assert retried == {
+        "upstream_unreachable": b"true",
+        "request_timeout": b"true",
+        "upstream_timeout": b"false",
+        "upstream_interrupted": b"false",
+        "output_beyond_limit": b"false",
+    }
+    assert dict(refusals.upstream_failed().headers) == {b"x-should-retry": b"true"}

@@ -186,6 +186,58 @@ def test_a_store_that_is_away_is_asked_for_once(
     assert found == Outcome(503, kind, "budget_store_unavailable", 1)
 
 
+def behave(sdk: str, how: str) -> dict[str, Any]:
+    """Ask the provider to behave so, as its language has it."""
+    return {"user": how} if sdk == "openai" else {"metadata": {"user_id": how}}
+
+
+@pytest.mark.parametrize("sdk", SDKS)
+@pytest.mark.parametrize("key", [None, "a-key"])
+@pytest.mark.parametrize(
+    ("how", "answer"),
+    [("wait:5", (504, "upstream_timeout")), ("drop", (502, "upstream_interrupted"))],
+)
+def test_a_call_that_may_have_been_made_is_made_once(
+    rich_gateway: RunningGateway, sdk: str, key: str | None, how: str, answer: tuple[int, str]
+) -> None:
+    """Each try would be charged at its worst case, with an idempotency key too."""
+    rich = rich_gateway.for_another_test()
+    keyed = {} if key is None else {"Idempotency-Key": f"{rich.instance}:{key}"}
+    found = refused(sdk, rich.url, headers_of(rich, **keyed), **behave(sdk, how))
+    assert ((found.status, found.code), found.requests) == (answer, 1)
+    assert len(rich.provider.ledger(rich.app)["calls"]) == 1
+    assert [entry["event"] for entry in rich.events()].count("settle") == 1
+
+
+@pytest.mark.parametrize("sdk", SDKS)
+@pytest.mark.parametrize("status", [429, 500, 529])
+def test_the_providers_own_errors_are_its_clients_business(
+    rich_gateway: RunningGateway, sdk: str, status: int
+) -> None:
+    """They pass as they are, cost nothing, and the client tries again as it would without us."""
+    rich = rich_gateway.for_another_test()
+    requests: list[httpx2.Request] = []
+    with (
+        httpx2.Client(event_hooks={"request": [requests.append]}) as http,
+        pytest.raises((openai.APIStatusError, anthropic.APIStatusError)) as caught,
+    ):
+        CALLS[sdk](rich.url, http, headers_of(rich), behave(sdk, f"fail:{status}"))
+    assert (caught.value.status_code, len(requests)) == (status, 1 + RETRIES)
+    assert "x-should-retry" not in caught.value.response.headers
+    assert rich.spent() == 0
+
+
+@pytest.mark.parametrize("sdk", SDKS)
+def test_a_provider_that_was_not_reached_is_asked_again(
+    start_gateway: StartGateway, sdk: str
+) -> None:
+    """502, and nothing is charged: as often as the client retries."""
+    away = start_gateway(BUDGET_UPSTREAM_URL=f"http://127.0.0.1:{free_port()}")
+    found = refused(sdk, away.url, headers_of(away))
+    assert (found.status, found.code) == (502, "upstream_unreachable")
+    assert (found.requests, away.spent()) == (1 + RETRIES, 0)
+
+
 @contextmanager
 def answering(sdk: str, refusal: Refusal) -> Iterator[str]:
     """Serve a refusal, whatever is asked; yield where."""
