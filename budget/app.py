@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from budget.access.access import Access
+from budget.access.denials import Denials
 from budget.access.policy import Policy
 from budget.access.routes import key_routes
 from budget.accounts import Accounts
@@ -78,7 +79,7 @@ class App:
             for name, target in settings.upstreams.items()
         }
         keys = KeyBook(self._link)
-        self._access = Access(policy, keys)
+        self._access = Access(policy, keys, Denials(metrics))
         routes = metered_routes(prices, settings.default_max_tokens)
         self._gateway = Gateway(
             self._access,
@@ -140,6 +141,7 @@ class App:
         try:
             await self._access.operator(scope)
         except RefusedError as error:
+            self._access.denials.note(error.refusal)
             await Answer(send).refuse(error.refusal)
         else:
             await self._serve_control(scope, receive, send)

@@ -11,6 +11,7 @@ from typing import Final
 
 from budget.access import refusals
 from budget.access.credentials import RawHeaders, credential_in
+from budget.access.denials import Denials
 from budget.access.grants import Grant, grant_of
 from budget.access.keys import KeyKind, KeyRecord, digest_of, id_of
 from budget.access.origins import check_origin
@@ -37,9 +38,14 @@ class Access:
     Args:
         policy: Whether keys are asked for.
         book: The keys.
+        denials: Who takes note of those that are refused.
+
+    Attributes:
+        denials: The same.
     """
 
-    def __init__(self, policy: Policy, book: KeyBook) -> None:
+    def __init__(self, policy: Policy, book: KeyBook, denials: Denials) -> None:
+        self.denials = denials
         self._policy = policy
         self._book = book
         self._has_keys = False

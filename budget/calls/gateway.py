@@ -105,6 +105,7 @@ class Gateway:
         try:
             await self._metered(route, scope, receive, send)
         except (RefusedError, UpstreamError) as error:
+            self._access.denials.note(error.refusal)
             await _refuse(Answer(send), route.provider, error.refusal)
         except ClientGoneError:
             pass
@@ -130,6 +131,7 @@ class Gateway:
                 found = await read_answer(response)
                 passed = response_headers(response.raw_headers)
         except (RefusedError, UnreachableError) as error:
+            self._access.denials.note(error.refusal)
             await _refuse(Answer(send), provider, error.refusal)
         except UnknownOutcomeError:
             await _refuse(Answer(send), provider, refusals.upstream_failed())
