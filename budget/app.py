@@ -111,7 +111,16 @@ class App:
         )
         self._events = EventLog(reading, accounts.decisions, gate)
         parts = Parts(
-            accounts, book, self._events, gate, limits, metrics, operations, reading, routes
+            self._access,
+            accounts,
+            book,
+            self._events,
+            gate,
+            limits,
+            metrics,
+            operations,
+            reading,
+            routes,
         )
         self._control = control_app(parts, self._lifespan)
         self._control.include_router(key_routes(keys, self._access))

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from budget.access.access import Access
 from budget.accounts import Accounts
 from budget.calls.asgi import MAX_BODY_BYTES
 from budget.calls.providers import Route
@@ -53,6 +54,7 @@ def most_body_bytes(path: str) -> int:
 class Parts:
     """What the control API shows and commands."""
 
+    access: Access
     accounts: Accounts
     book: LimitBook
     events: EventLog
@@ -79,7 +81,7 @@ def control_app(
         velocity_routes(book, limits, parts.metrics),
         operating_routes(parts.operations),
         instance_routes(reading),
-        event_routes(Listeners(parts.events)),
+        event_routes(Listeners(parts.events, parts.access.operator)),
         health_routes(reading, book, limits, parts.gate, parts.metrics),
         page_routes(),
     ):

@@ -190,9 +190,13 @@ def connection(
     return received, send, receive
 
 
+async def open_to_all(_scope: Any) -> None:
+    """Ask nobody for a key."""
+
+
 async def test_a_slow_listener_is_told_and_let_go(log: EventLog) -> None:
     """Nothing piles up for it: it is told how much it missed, and its stream ends."""
-    listeners, takes = Listeners(log), asyncio.Event()
+    listeners, takes = Listeners(log, open_to_all), asyncio.Event()
     received, send, receive = connection(takes)
     stream = EventStream(listeners, log.place_of(None))
     serving = asyncio.create_task(stream({"type": "http"}, receive, send))
@@ -209,7 +213,7 @@ async def test_a_slow_listener_is_told_and_let_go(log: EventLog) -> None:
 
 async def test_a_stream_ends_in_order_when_the_gateway_stops(log: EventLog) -> None:
     """Whoever listens sees the end of an answer, and no failure is logged."""
-    listeners, takes = Listeners(log), asyncio.Event()
+    listeners, takes = Listeners(log, open_to_all), asyncio.Event()
     takes.set()
     received, send, receive = connection(takes)
     stream = EventStream(listeners, log.place_of(None))
