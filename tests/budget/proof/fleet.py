@@ -6,10 +6,11 @@ $0.10, which is also the most that it may cost.
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,13 @@ CALL_NANO_USD: Final = 100_000_000
 
 PATIENCE_S: Final = 30
 """How long a caller comes again after a 429."""
+
+MOST_STARVED: Final = 10
+"""How often one caller may meet a starved gateway: for five seconds in a row."""
+
+STARVED: Final = "503 budget_store_unavailable"
+_CLOSED: Final = re.compile(r".*store_closed.*")
+_OF_STARVATION: Final = re.compile(r"Timeout")
 
 PRICES: Final = f"""\
 models:
@@ -69,11 +77,15 @@ class Fleet:
         gateways: Base URLs.
         provider: Base URL of the fake LLM.
         session: Without a bound on its connections.
+        logs: Of the gateways.
+        starved: Every 503 that a caller met who came again.
     """
 
     gateways: tuple[str, ...]
     provider: str
     session: aiohttp.ClientSession
+    logs: tuple[Path, ...]
+    starved: list[Answer] = field(default_factory=list)
 
     async def call(
         self, number: int = 0, headers: dict[str, str] | None = None, **fields: Any
@@ -97,15 +109,33 @@ class Fleet:
     ) -> list[Answer]:
         """Call as the refusals tell: again after a 429, never after a 402.
 
-        Also after a 503: on a machine that starves Redis for a second the gateways close.
+        Also, a few times, after a 503 of the store: on a machine that starves Redis for a second
+        the gateways close. `assert_only_starved` asks their logs for the cause.
         """
+        met = 0
         async with asyncio.timeout(PATIENCE_S):
             answers = [await self.call(number, headers, **fields)]
             while answers[-1].status in {429, 503}:
+                if answers[-1].status == 503:
+                    self.note_starved(answers[-1])
+                    met += 1
+                    assert met <= MOST_STARVED, f"{met} times 503: {answers[-1].error}"
                 wait_ms = int(answers[-1].headers.get("retry-after-ms", 500))
                 await asyncio.sleep(wait_ms / 1000)
                 answers.append(await self.call(number, headers, **fields))
         return answers
+
+    def note_starved(self, answer: Answer) -> None:
+        """Count a 503; it may be of the store alone."""
+        assert answer.kind == STARVED, answer.error
+        self.starved.append(answer)
+
+    def assert_only_starved(self) -> None:
+        """Find the causes of all 503 in the gateways' logs: none but that Redis took too long."""
+        causes = [cause for log in self.logs for cause in _CLOSED.findall(log.read_text())]
+        other = [cause for cause in causes if not _OF_STARVATION.search(cause)]
+        assert not other, f"the gateways closed for another reason: {other}"
+        assert causes or not self.starved, f"{len(self.starved)} times 503 without a cause"
 
     async def calls(self, *, of: range, **fields: Any) -> list[Answer]:
         """Make many calls at once, spread over the gateways."""
@@ -198,8 +228,8 @@ def body_of(**fields: Any) -> bytes:
 @contextmanager
 def services(
     log_dir: Path, redis_url: str, settings: dict[str, str]
-) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Run the fake LLM and two gateways; yield their base URLs."""
+) -> Iterator[tuple[str, tuple[str, str], tuple[Path, ...]]]:
+    """Run the fake LLM and two gateways; yield their base URLs, and the gateways' logs."""
     prices = log_dir / "prices.yaml"
     prices.write_text(PRICES, encoding="utf-8")
     ports = [free_port() for _ in range(3)]
@@ -222,7 +252,8 @@ def services(
             started.append((start("budget", {"BUDGET_PORT": str(port)}), f"{url}/readyz"))
         for service, ready in started:
             wait_until_http(service, ready)
-        yield provider, (gateways[0], gateways[1])
+        logs = tuple(service.log for service, _ in started[1:])
+        yield provider, (gateways[0], gateways[1]), logs
 
 
 def _lowered(response: aiohttp.ClientResponse) -> dict[str, str]:
