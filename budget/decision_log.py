@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from budget.calls.refusals import Refusal
-from budget.control.feed import Feed, first_number
+from budget.feed import Feed, first_number
 from budget.metrics import Metrics
 from budget.reservations import Replay, Reservation
 from budget.scopes import GLOBAL, Scope

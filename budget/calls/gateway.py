@@ -27,7 +27,7 @@ from budget.calls.asgi import (
 )
 from budget.calls.forwarding import Forwarding, replay
 from budget.calls.free import free_route
-from budget.calls.pricing import PricedCall
+from budget.calls.pricing import CLAMP_HEADER, PricedCall
 from budget.calls.providers import Provider, Route, provider_of
 from budget.calls.refusals import Refusal
 from budget.calls.upstream import (
@@ -43,7 +43,6 @@ from budget.reservations import Replay
 from metering.identity import CallerIdentity
 
 MAX_CALLS: Final = 2048
-CLAMP_HEADER: Final = b"x-budget-clamp"
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 

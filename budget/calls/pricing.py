@@ -18,6 +18,7 @@ from metering.prices import PriceBook, UnitPrice
 from metering.wire import decode_json, encode_json
 
 UNBOUNDED_COST: Final = "unbounded_cost"
+CLAMP_HEADER: Final = b"x-budget-clamp"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from budget.caller import Caller
 from budget.calls import refusals
 from budget.calls.forwarding import OUTCOME_UNKNOWN
 from budget.calls.free import free_route
-from budget.calls.gateway import CLAMP_HEADER
-from budget.calls.pricing import PricedCall
+from budget.calls.pricing import CLAMP_HEADER, PricedCall
 from budget.calls.providers import Provider, Route, provider_of
 from budget.calls.refusals import Headers, Refusal
 from budget.calls.upstream import response_headers

@@ -16,10 +16,10 @@ from typing import Any, Final
 import structlog
 
 from budget.control.decisions import decision_row
-from budget.control.feed import Feed, Page
 from budget.decision_log import DecisionLog
 from budget.decisions import Code
 from budget.errors import StoreError
+from budget.feed import Feed, Page
 from budget.gate import Gate
 from budget.instances import Trip
 from budget.store.reading import Reading

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budget.control.feed import Feed, first_number
+from budget.feed import Feed, first_number
 
 
 @given(
