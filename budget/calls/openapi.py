@@ -1,4 +1,4 @@
-"""Adds the data path, which FastAPI does not serve, to the OpenAPI page."""
+"""Adds to the OpenAPI page what FastAPI does not serve: the data path, and who is refused."""
 
 from typing import Any, Final
 
@@ -21,20 +21,51 @@ _FREE: Final = (
     (f"{MODELS_PATH}/{{id}}", "get", "One of the provider's models"),
     (COUNT_TOKENS_PATH, "post", "Anthropic's count of a prompt's tokens"),
 )
-_RESPONSES: Final = {
-    "200": {"description": "The provider's answer, plain or streamed."},
-    "400": {"description": "Malformed, `unpriced_model` or `unbounded_cost`."},
-    "402": {
-        "description": "`budget_exceeded`, `request_exceeds_budget`, `budget_killed` or "
-        "`workflow_not_live`."
+_REFUSAL: Final = {
+    "type": "object",
+    "description": "Why a call is not made. Anthropic's shape has `type: error` beside `error`.",
+    "required": ["error"],
+    "properties": {
+        "type": {"const": "error"},
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "code": {"type": ["string", "null"]},
+                "param": {"type": ["string", "null"]},
+                "budget": {"type": "object", "description": "The limit that is in the way."},
+            },
+        },
     },
-    "422": {"description": "`idempotency_mismatch`: the key's body was another."},
-    "429": {
-        "description": "`budget_in_flight`: only held money is in the way; "
-        "`idempotency_in_flight`: the same call is under way."
-    },
-    "503": {"description": "`budget_store_unavailable`."},
 }
+_NOT_LET_IN: Final = {
+    "401": "`missing_api_key` or `invalid_api_key`, where keys are asked for.",
+    "403": "`scope_forbidden`, `host_forbidden` or `origin_forbidden`.",
+}
+_ERRORS: Final = {
+    "400": "Malformed, `unpriced_model` or `unbounded_cost`.",
+    **_NOT_LET_IN,
+    "402": "`budget_exceeded`, `request_exceeds_budget`, `budget_killed`, "
+    "`budget_velocity_tripped` or `workflow_not_live`.",
+    "408": "`request_timeout`: the body did not arrive.",
+    "413": "`request_too_large`.",
+    "422": "`idempotency_mismatch`: the key's body was another.",
+    "429": "`budget_in_flight`: only held money is in the way; "
+    "`idempotency_in_flight`: the same call is under way.",
+    "502": "`upstream_unreachable`: nothing is charged; `upstream_interrupted`: the worst case is.",
+    "503": "`budget_store_unavailable` or `gateway_overloaded`.",
+    "504": "`upstream_timeout`: charged at the worst case.",
+}
+_FREE_ERRORS: Final = {
+    **_NOT_LET_IN,
+    "502": "`upstream_unreachable` or `upstream_interrupted`.",
+    "503": "`budget_store_unavailable`.",
+    "504": "`upstream_timeout`.",
+}
+_PUBLIC: Final = frozenset({"/", "/healthz", "/readyz"})
+_METHODS: Final = frozenset({"get", "put", "post", "delete"})
 
 
 def document_provider_routes(control: FastAPI) -> None:
@@ -43,11 +74,20 @@ def document_provider_routes(control: FastAPI) -> None:
 
     def with_provider_routes() -> dict[str, Any]:
         document = build()
+        if "Refusal" in document["components"]["schemas"]:
+            return document
+        document["components"]["schemas"]["Refusal"] = _REFUSAL
+        for path, found in document["paths"].items():
+            for method in _METHODS & found.keys() if path not in _PUBLIC else ():
+                found[method]["responses"] |= _refusals(_NOT_LET_IN)
         for path, summary, model in _METERED:
             document["paths"][path] = {"post": _metered(document, summary, model)}
         for path, method, summary in _FREE:
-            answer = {"200": {"description": "The provider's answer."}}
-            found = {"tags": ["provider"], "summary": summary, "responses": answer}
+            found = {
+                "tags": ["provider"],
+                "summary": summary,
+                "responses": _success("application/json") | _refusals(_FREE_ERRORS),
+            }
             document["paths"][path] = {method: found}
         return document
 
@@ -64,5 +104,23 @@ def _metered(document: dict[str, Any], summary: str, model: type[BaseModel]) -> 
         "tags": ["provider"],
         "summary": summary,
         "requestBody": {"required": True, "content": content},
-        "responses": _RESPONSES,
+        "responses": _success("application/json", "text/event-stream") | _refusals(_ERRORS),
+    }
+
+
+def _success(*media_types: str) -> dict[str, Any]:
+    """Describe an answer that is the provider's own."""
+    schemas: dict[str, dict[str, str]] = {
+        "application/json": {"type": "object"},
+        "text/event-stream": {"type": "string"},
+    }
+    content = {each: {"schema": schemas[each]} for each in media_types}
+    return {"200": {"description": "The provider's answer.", "content": content}}
+
+
+def _refusals(descriptions: dict[str, str]) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+    return {
+        status: {"description": description, "content": content}
+        for status, description in descriptions.items()
     }

@@ -7,6 +7,7 @@ import httpx
 import jsonschema  # type: ignore[import-untyped]  # it has no types
 import pytest
 
+from tests.budget.conftest import StartGateway
 from tests.budget.gateways import RunningGateway
 
 WHO = {"reason": "r", "actor": "ann"}
@@ -34,17 +35,22 @@ ASKED: dict[tuple[str, str], list[dict[str, Any]]] = {
     ("get", "/instances/{instance_id}"): [{}],
     ("get", "/instances/{instance_id}/children"): [{}, {"params": {"before": 0}}],
     ("post", "/instances/{instance_id}/stop"): [{"json": WHO}, {"json": {}}],
+    ("post", "/keys"): [{"json": {"tenant": "acme"}}, {"json": {}}],
+    ("get", "/keys"): [{}],
+    ("delete", "/keys/{key_id}"): [{}],
+    ("get", "/recovery"): [{}],
+    ("post", "/recovery/confirm"): [{"json": WHO}, {"json": {}}],
     ("get", "/healthz"): [{}],
     ("get", "/readyz"): [{}],
 }
 NOT_JSON = {("get", "/"), ("get", "/metrics"), ("get", "/ledger/export"), ("get", "/events")}
-OF_OTHERS = ("/v1/", "/keys", "/recovery")
+OF_THE_PROVIDER = "/v1/"
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Return every documented operation of the control API."""
     for path, methods in document["paths"].items():
-        if not path.startswith(OF_OTHERS):
+        if not path.startswith(OF_THE_PROVIDER):
             yield from ((method, path) for method in methods)
 
 
@@ -70,7 +76,7 @@ def test_every_answer_is_what_is_documented(rich_gateway: RunningGateway) -> Non
         path = named.partition("#")[0]
         walked.add((method, path))
         for instance in (gateway.instance, UNKNOWN_ID) if "{" in path else ("",):
-            url = gateway.url + path.replace("{instance_id}", instance)
+            url = gateway.url + path.replace("{instance_id}", instance).replace("{key_id}", "0")
             for request in requests:
                 check(document, method, path, gateway.http.request(method, url, **request))
     assert set(operations(document)) == walked | NOT_JSON
@@ -86,3 +92,53 @@ def test_schemas_take_nothing_that_is_not_documented(rich_gateway: RunningGatewa
     own = [name for name in schemas if name.endswith("Document")]
     assert len(own) > 20
     assert [name for name in own if schemas[name].get("additionalProperties") is not False] == []
+
+
+def test_every_operation_has_a_schema_for_each_of_its_answers(rich_gateway: RunningGateway) -> None:
+    """Successes and errors, of the providers' routes too: errors are always an object of JSON."""
+    document = rich_gateway.get("/openapi.json")
+    bare = [
+        f"{method} {path} {status}"
+        for path, methods in document["paths"].items()
+        for method, described in methods.items()
+        for status, answer in described["responses"].items()
+        if not (
+            answer.get("content", {}).get("application/json", {}).get("schema")
+            if int(status) >= 400
+            else is_described(path, answer.get("content", {}))
+        )
+    ]
+    assert bare == []
+    for path, methods in document["paths"].items():
+        if path not in {"/", "/healthz", "/readyz"}:
+            assert all({"401", "403"} <= each["responses"].keys() for each in methods.values())
+
+
+def is_described(path: str, content: dict[str, Any]) -> bool:
+    """Whether a success has a schema, or at least its kind where it is no JSON."""
+    if ("get", path) in NOT_JSON:
+        return bool(content)
+    return bool(content) and all(each.get("schema") for each in content.values())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_who_is_refused_gets_what_is_documented(start_gateway: StartGateway) -> None:
+    """Keys are made, listed and revoked as documented; without one a call and a look are a 401."""
+    gateway = start_gateway()
+    document = gateway.get("/openapi.json")
+    made = gateway.http.post(f"{gateway.url}/keys", json={"kind": "admin"})
+    check(document, "post", "/keys", made)
+    gateway.http.headers = {"Authorization": f"Bearer {made.json()['key']}"}
+    data = gateway.http.post(f"{gateway.url}/keys", json={"tenant": "acme", "apps": ["a"]})
+    check(document, "post", "/keys", data)
+    revoked = gateway.http.delete(f"{gateway.url}/keys/{data.json()['id']}")
+    check(document, "delete", "/keys/{key_id}", revoked)
+    listed = gateway.http.get(f"{gateway.url}/keys")
+    check(document, "get", "/keys", listed)
+    assert (len(listed.json()["keys"]), len(listed.json()["revoked"])) == (1, 1)
+    check(document, "post", "/v1/chat/completions", gateway.chat())
+    gateway.http.headers = {}
+    found = [gateway.chat(), gateway.http.get(f"{gateway.url}/keys")]
+    assert [answer.status_code for answer in found] == [401, 401]
+    check(document, "post", "/v1/chat/completions", found[0])
+    check(document, "get", "/keys", found[1])
