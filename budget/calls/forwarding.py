@@ -122,7 +122,10 @@ class Forwarding:
 
     async def _take(self, response: ClientResponse) -> bytes | None:
         """Pass a stream on as it comes, or return a plain answer's body."""
-        if not (self._ticket.call.is_stream and response.content_type == "text/event-stream"):
+        if not self._ticket.call.is_stream:
+            return await read_answer(response)
+        if response.content_type != "text/event-stream":
+            # Asked for as a stream, it is sent without a limit for the whole of it.
             async with asyncio.timeout(self._upstream.timeout_s):
                 return await read_answer(response)
         passed = self._passed_headers(response) + _budget_headers(self._ticket, None)
