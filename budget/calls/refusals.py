@@ -270,7 +270,8 @@ def upstream_silent(after_s: float) -> Refusal:
         "upstream_error",
         "upstream_silent",
         f"The provider kept its stream open for {after_s:g} seconds without any output; it is cut "
-        "here, and charged at its worst case unless its usage had come.",
+        f"here, and charged at its worst case unless its usage had come. {_ONCE_MORE}",
+        (NEVER_RETRY,),
     )
 
 
