@@ -4,6 +4,7 @@ Blocking; used by one thread at a time. A record that was not written whole when
 is cut off; one that is damaged before others that are whole is reported and left alone.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -57,6 +58,7 @@ class Disk:
         self.memory = Memory()
         self.damages: list[Damage] = []
         self.cut_bytes = 0
+        self._is_torn = False
         self._segment_bytes = segment_bytes
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -78,17 +80,26 @@ class Disk:
 
         Raises:
             OSError: Not all were written; none of them counts, and the next write begins after
-                what was there before.
+                what was there before, or fails too as long as that can't be done.
         """
         data = b"".join(map(encode, records))
+        self._mend()
         try:
             _write_all(self._file, data)
             if sync:
                 os.fdatasync(self._file)
         except OSError:
-            os.ftruncate(self._file, self._size)
+            self._is_torn = True
+            with contextlib.suppress(OSError):
+                self._mend()
             raise
         self._size += len(data)
+
+    def _mend(self) -> None:
+        """Cut what a write that failed has left: a record that follows it would be unreadable."""
+        if self._is_torn:
+            os.ftruncate(self._file, self._size)
+            self._is_torn = False
 
     @property
     def is_full(self) -> bool:
@@ -120,8 +131,14 @@ class Disk:
         """Remove files that nothing is likely to ask for again.
 
         Every entry in them is older than KEEP_MS, and one that the ledger in Redis, whose oldest
-        entry is given, has dropped too.
+        entry is given, has dropped too. What can't be removed is tried again the next time.
         """
+        try:
+            self._drop_before(now_unix_ms, oldest_kept)
+        except OSError as error:
+            log.error("journal_not_dropped", reason=str(error))  # noqa: TRY400  # no defect
+
+    def _drop_before(self, now_unix_ms: int, oldest_kept: int) -> None:
         paths = self._segments()
         for path, following in pairwise(paths):
             is_old = path.stat().st_mtime * 1000 < now_unix_ms - KEEP_MS
@@ -187,6 +204,7 @@ class Disk:
             os.fdatasync(self._file)
             os.close(self._file)
         self._file, self._number, self._size = file, number, len(data)
+        self._is_torn = False
 
 
 def _head(path: Path) -> Record:

@@ -90,9 +90,14 @@ class Journal:
         return await loop.run_in_executor(self._thread, self.disk.entries, after, upto)
 
     async def drop_before(self, now_unix_ms: int, oldest_kept: int) -> None:
-        """Remove files that nothing is likely to ask for again; see `Disk.drop_before`."""
+        """Remove files that nothing is likely to ask for again; see `Disk.drop_before`.
+
+        A slow disk is not waited for beyond the deadline.
+        """
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self.disk.drop_before, now_unix_ms, oldest_kept)
+        drop = self.disk.drop_before
+        dropping = loop.run_in_executor(self._thread, drop, now_unix_ms, oldest_kept)
+        await asyncio.wait({dropping}, timeout=self._deadline_s)
 
     def _put(self, records: Sequence[Record]) -> None:
         if len(self._waiting) + len(records) > MAX_WAITING:

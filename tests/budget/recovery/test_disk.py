@@ -1,5 +1,6 @@
 """Laws of a journal's files."""
 
+import errno
 import os
 import resource
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from budget.recovery.disk import Disk
 from budget.recovery.errors import JournalDirError
@@ -150,6 +152,44 @@ def test_what_a_full_disk_took_in_part_does_not_count(disk: Disk, folder: Path) 
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     put(disk, 3)
     assert disk.entries(0, 9) == {1: entry(1), 3: entry(3)}
+
+
+def test_nothing_follows_a_torn_record_that_can_t_be_cut_off(
+    disk: Disk, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be lost: it is refused until the disk lets the torn one go."""
+    put(disk, 1)
+    size = last_file(folder).stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "ftruncate", _fail)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, limits[1]))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                disk.write([entry(2)], sync=True)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        with pytest.raises(OSError, match="Input/output error"):
+            disk.write([entry(3)], sync=True)
+    put(disk, 4)
+    assert disk.entries(0, 9) == {1: entry(1), 4: entry(4)}
+
+
+def _fail(_file: int, _size: int) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_file_that_can_t_be_removed_is_no_failure(folder: Path) -> None:
+    """The journal is whole: nobody has to wait for housekeeping."""
+    disk = Disk(folder, segment_bytes=500)
+    for seq in range(1, 11):
+        put(disk, seq)
+    (folder / "00000000.journal").mkdir()
+    now_ms = int(last_file(folder).stat().st_mtime * 1000)
+    with capture_logs() as logs:
+        disk.drop_before(now_ms + 8 * 86_400_000, 1_000)
+    assert [each["event"] for each in logs] == ["journal_not_dropped"]
+    disk.close()
 
 
 def test_a_folder_that_can_t_be_read_is_refused(folder: Path) -> None:
