@@ -24,7 +24,7 @@ from budget.calls.providers import metered_routes
 from budget.calls.refusals import Refusal
 from budget.client.calls import Outgoing
 from budget.client.logs import log_by_logging
-from budget.client.loop import Handover, LoopThread
+from budget.client.loop import Handover, LoopClosedError, LoopThread
 from budget.client.options import Budget
 from budget.errors import RefusedError, StoreError
 from budget.gate import Gate
@@ -89,14 +89,18 @@ class Office:
     def begin(self, outgoing: Outgoing) -> Handover[Ticket | Replay]:
         """Reserve and dispatch; what is given up holds nothing.
 
-        The outcome raises RefusedError.
+        The outcome raises RefusedError, also when the office is closed meanwhile.
 
         Raises:
             RefusedError: The office is closed.
         """
         if self._is_closed:
-            raise RefusedError(_unavailable("its transport is closed"))
-        return Handover(self._thread.loop, lambda: self._parts.admit(outgoing), self._parts.undo)
+            raise _closed()
+        parts = self._parts
+        try:
+            return Handover(self._thread, lambda: parts.admit(outgoing), parts.undo, closed=_closed)
+        except LoopClosedError:
+            raise _closed() from None
 
     def settle(
         self,
@@ -123,9 +127,11 @@ class Office:
             self._thread.close()
 
     def _submit(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
-        if not self._is_closed:
-            return self._thread.submit(work)
-        work.close()
+        if self._is_closed:
+            work.close()
+        else:
+            with contextlib.suppress(LoopClosedError):
+                return self._thread.submit(work)
         log.warning("end_not_told", reason="the transport is closed: the hold expires as spent")
         lost: Future[Any] = Future()
         lost.set_result(None)
@@ -245,6 +251,10 @@ def _rules(settings: Settings) -> Rules:
         zombie_executions=settings.zombie_executions,
         stops_zombies=settings.scheduler_address is not None,
     )
+
+
+def _closed() -> RefusedError:
+    return RefusedError(_unavailable("its transport is closed"))
 
 
 def _unavailable(reason: str) -> Refusal:
