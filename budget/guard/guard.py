@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 DEFAULT_LIMIT: Final = 3
 COUNTS_VARIABLE: Final = "BUDGET_GUARD_COUNTS"
+PAST_LIMIT: Final = ("return", "raise")
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -45,7 +46,7 @@ class ActivityGuard:
             that the SDK's RetryPolicy does not retry.
 
     Raises:
-        GuardUsageError: A limit below 1.
+        GuardUsageError: A limit below 1, or no such `past_limit`.
     """
 
     def __init__(
@@ -60,6 +61,9 @@ class ActivityGuard:
     ) -> None:
         if limit < 1:
             raise GuardUsageError("a limit below 1 would let no activity run: give 1 or more")
+        if past_limit not in PAST_LIMIT:
+            known = " or ".join(map(repr, PAST_LIMIT))
+            raise GuardUsageError(f"there is no past_limit={past_limit!r}: give {known}")
         self.limit = limit
         self._given_counts = counts
         self._scheduler_address = scheduler_address

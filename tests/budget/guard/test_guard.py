@@ -159,6 +159,8 @@ def test_misuse_is_refused() -> None:
         guarded()(registered)
     with pytest.raises(GuardUsageError, match="1 or more"):
         guarded(limit=0)
+    with pytest.raises(GuardUsageError, match="past_limit='rasie': give 'return' or 'raise'"):
+        guarded(past_limit="rasie")
 
 
 def test_an_sdk_without_execution_ids_is_refused(
