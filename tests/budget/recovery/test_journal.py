@@ -1,20 +1,41 @@
 """Laws of a journal that many calls write at the same time."""
 
 import asyncio
+import contextlib
+import json
 import resource
 import threading
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from budget.accounts import Accounts
+from budget.caller import Caller
+from budget.calls.providers import metered_routes
+from budget.errors import RefusedError
+from budget.gate import Gate
+from budget.keeper import Keeper
+from budget.metrics import Metrics
 from budget.recovery.disk import Disk
-from budget.recovery.errors import JournalError
+from budget.recovery.errors import JournalError, RecoveringError
 from budget.recovery.journal import Journal
 from budget.recovery.records import Record, scan
-from tests.budget.gateways import until
+from budget.recovery.recovery import Recovery
+from budget.recovery.store import JournaledStore
+from budget.scopes import Limits
+from budget.store.limits import LimitBook
+from budget.store.link import RedisLink
+from budget.store.reading import Reading
+from metering.identity import CallerIdentity
+from metering.money import NanoUsd
+from metering.prices import PriceBook
+from tests.budget.gateways import CALL_NANO_USD, until
 from tests.budget.recovery.test_disk import entry
+
+RICH = Limits("cap", NanoUsd(10**9))
 
 
 @pytest_asyncio.fixture
@@ -91,6 +112,45 @@ async def test_a_disk_that_hangs_keeps_nobody_waiting(tmp_path: Path) -> None:
     assert {1, 4} <= on_disk(tmp_path)
     assert 3 not in on_disk(tmp_path)
     await journal.close()
+
+
+async def test_a_call_that_a_hanging_disk_holds_up_is_refused_and_holds_nothing(
+    link: RedisLink, tmp_path: Path
+) -> None:
+    """So nothing of it goes upstream, also when the disk wakes."""
+    disk, gate, metrics = HangingDisk(tmp_path), Gate(Metrics()), Metrics()
+    disk.wakes.set()
+    recovery = Recovery(link, Journal(disk, deadline_s=0.2))
+    recovery.journal.start()
+    store = JournaledStore(link, recovery.journal, recovery)
+    accounts = Accounts(store, gate, RICH, 60_000, metrics, book=LimitBook(link))
+    keeper = Keeper(
+        link, store, accounts.closer, accounts.renewals, gate, metrics=metrics, allow_unsafe=False
+    )
+    await _open(keeper)
+    disk.wakes.clear()
+    body = {"model": "gpt-4", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
+    call = metered_routes(PriceBook(), 16)["/v1/chat/completions"].price(json.dumps(body).encode())
+    with pytest.raises(RefusedError) as caught:
+        await accounts.admit(call, Caller(CallerIdentity(instance="i-1")), None, _wait)
+    assert caught.value.refusal.status == 503
+    assert gate.reason is not None
+    assert (await Reading(link).total()).totals.reserved == CALL_NANO_USD
+    await accounts.closer.tell_untold()
+    assert (await Reading(link).total()).totals.reserved == 0
+    disk.wakes.set()
+    await recovery.journal.close()
+
+
+async def _open(keeper: Keeper) -> None:
+    while True:
+        with contextlib.suppress(RecoveringError):
+            await keeper.check()
+            return
+
+
+async def _wait(something: Coroutine[Any, Any, None]) -> None:
+    await something
 
 
 async def test_a_note_is_on_disk_with_the_next_write(tmp_path: Path) -> None:
