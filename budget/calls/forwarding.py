@@ -171,7 +171,8 @@ class Forwarding:
         """Charge what the provider says the call used, then let the answer end.
 
         Without usage a success, and an edge that lost the answer, are charged at the worst case,
-        and any other error nothing.
+        and any other error nothing. What an edge lost, no client repeats by itself: each try would
+        be charged.
         """
         usage = self._usage_of(body)
         receipt = None
@@ -181,6 +182,9 @@ class Forwarding:
             stored = self._stored(response, body)
             receipt = await self._accounts.settle(self._ticket, usage, stored)
         passed = self._passed_headers(response) + _budget_headers(self._ticket, receipt)
+        if response.status in OUTCOME_UNKNOWN:
+            passed = [header for header in passed if header[0] != refusals.NEVER_RETRY[0]]
+            passed.append(refusals.NEVER_RETRY)
         await self._answer.whole(response.status, passed, body)
 
     def _usage_of(self, body: bytes) -> Usage | None:

@@ -210,23 +210,45 @@ def test_a_call_that_may_have_been_made_is_made_once(
 
 
 @pytest.mark.parametrize("sdk", SDKS)
-@pytest.mark.parametrize("status", [429, 500, 529])
+@pytest.mark.parametrize("status", [429, 500, 503, 529])
 def test_the_providers_own_errors_are_its_clients_business(
     rich_gateway: RunningGateway, sdk: str, status: int
 ) -> None:
     """They pass as they are, cost nothing, and the client tries again as it would without us."""
     rich = rich_gateway.for_another_test()
+    error, requests = failed(rich, sdk, status)
+    assert requests == 1 + RETRIES
+    assert "x-should-retry" not in error.response.headers
+    assert rich.spent() == 0
+
+
+@pytest.mark.parametrize("sdk", SDKS)
+@pytest.mark.parametrize("status", [502, 504, 520, 524])
+def test_what_an_edge_lost_is_asked_for_once(
+    rich_gateway: RunningGateway, sdk: str, status: int
+) -> None:
+    """The call may have been made behind it, and is charged."""
+    rich = rich_gateway.for_another_test()
+    _, requests = failed(rich, sdk, status)
+    assert requests == 1
+    assert [entry["event"] for entry in rich.events()].count("settle") == 1
+    assert rich.spent() > 0
+
+
+def failed(
+    gateway: RunningGateway, sdk: str, status: int
+) -> tuple[openai.APIStatusError | anthropic.APIStatusError, int]:
+    """Make a call that the provider fails; return the client's error and its requests."""
     requests: list[httpx2.Request] = []
     with (
         httpx2.Client(event_hooks={"request": [requests.append]}) as http,
         pytest.raises((openai.APIStatusError, anthropic.APIStatusError)) as caught,
     ):
-        CALLS[sdk](rich.url, http, headers_of(rich), behave(sdk, f"fail:{status}"))
+        CALLS[sdk](gateway.url, http, headers_of(gateway), behave(sdk, f"fail:{status}"))
     error = caught.value
     assert isinstance(error, openai.APIStatusError | anthropic.APIStatusError)
-    assert (error.status_code, len(requests)) == (status, 1 + RETRIES)
-    assert "x-should-retry" not in error.response.headers
-    assert rich.spent() == 0
+    assert error.status_code == status
+    return error, len(requests)
 
 
 @pytest.mark.parametrize("sdk", SDKS)
