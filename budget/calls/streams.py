@@ -49,7 +49,11 @@ class OutputMeter:
     @property
     def bound(self) -> int:
         """A number of tokens that what passed is not above."""
-        return self._counted + self._tail_bytes if self._has_tokenizer else self._bytes
+        if not self._has_tokenizer:
+            return self._bytes
+        # A whole may even have more tokens than its pieces: a tokenizer merges where it begins.
+        whole = count_text(self._model, "".join([*self._counted_texts, *self._tail]))
+        return max(self._counted + self._tail_bytes, whole)
 
     def add(self, text: str) -> None:
         """Take what passes."""

@@ -1,6 +1,6 @@
 """Laws of counting an answer while it passes."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from budget.calls.streams import SLACK_TOKENS, OutputMeter
@@ -28,6 +28,11 @@ def test_an_answer_beyond_its_limit_is_seen_to_be() -> None:
         assert pieces == (9 if model == "gpt-4o" else 10 + SLACK_TOKENS + 1)
 
 
+@example(
+    texts=["0:\x80", "0:\U00010000", "0:0\U00010000", "0:0\U00010000"]
+    + ["0:0:0\U00010000\U00010000", "0?Bil", "ef0"],
+    limit=25,
+)
 @given(texts=st.lists(st.text(max_size=20), max_size=30), limit=st.integers(0, 50))
 def test_the_bound_is_above_every_count(texts: list[str], limit: int) -> None:
     """Whatever is cut how: what passed has no more tokens than the bound says."""
