@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from functools import partial
@@ -15,7 +16,7 @@ from budget.access.connections import BoundedProtocol, ClientLimits
 from budget.access.policy import Auth, policy_of
 from budget.app import App
 from budget.errors import StoreUnavailableError
-from budget.settings import ENV_PREFIX, Settings
+from budget.settings import ENV_PREFIX, Settings, unknown_variables
 from budget.store.link import RedisLink
 from budget.store.safety import check_safety
 from metering.errors import PriceFileError
@@ -67,6 +68,8 @@ def serve(settings: Settings) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=DRAIN_S,
     )
+    for name, meant in unknown_variables(os.environ).items():
+        log.warning("unknown_setting", name=name, did_you_mean=meant)
     # uvicorn raises the signal again when it is done: this turns it into a normal end.
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
