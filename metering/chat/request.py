@@ -130,13 +130,13 @@ class ChatMessage(WireModel):
         if isinstance(self.content, str):
             yield self.content
         for part in self.content if isinstance(self.content, list) else ():
-            if beside_images and part.type == "image_url":
-                continue
-            if part.type not in {"text", "refusal"}:
+            is_counted = beside_images and part.type == "image_url"
+            if not is_counted and part.type not in {"text", "refusal"}:
                 raise UncountableContentError(
                     f"content part of type {part.type!r}: its tokens are not bounded by its bytes"
                 )
-            yield (part.text if part.type == "text" else part.refusal) or ""
+            # Of whatever type: who reads it may read all that is there.
+            yield from (text for text in (part.text, part.refusal) if text)
         if self.name is not None:
             yield self.name
         for value in (self.model_extra or {}).values():

@@ -96,6 +96,11 @@ class Block(WireModel):
         for name in self.unknown_fields(_FREE_FIELDS):
             if not self._is_free(name):
                 yield name
+        # Of another type of block: its text is not counted.
+        own = {"type", "source" if self.type == "image" else "", *_TEXTS.get(self.type, ())}
+        for name in sorted(type(self).model_fields.keys() - own):
+            if getattr(self, name) is not None:
+                yield name
         for index, block in enumerate(self._inner()):
             yield from (f"content.{index}.{name}" for name in block.unpriced_fields())
 

@@ -51,6 +51,15 @@ def test_an_images_bytes_are_no_tokens_and_its_bound_is() -> None:
         prompt_upper_bound(request.messages)
 
 
+def test_text_beside_an_image_counts_too() -> None:
+    """Whoever reads the part may read all of it: 5 for `a cat`, 2 for `no`."""
+    url = {"url": "https://x/y.png"}
+    part = {"type": "image_url", "image_url": url, "text": "a cat", "refusal": "no"}
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": [part]}]}
+    request = parse_chat_request(encode_json(body))
+    assert prompt_upper_bound(request.messages, image_tokens=1445) == 28 + 7 + 1453
+
+
 def test_only_a_known_detail_is_bounded() -> None:
     """The rules are those of low and high detail."""
     for detail, features in (("high", []), ("original", ["messages.0.content.0.image_url.detail"])):

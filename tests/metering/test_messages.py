@@ -83,6 +83,13 @@ def test_an_image_counts_as_its_bound_wherever_it_is() -> None:
         request.prompt_upper_bound(None)
 
 
+def test_text_under_the_field_of_another_block_is_named() -> None:
+    """It would not be counted, so it is refused."""
+    image = {"type": "image", "source": {"type": "url", "url": "u"}, "text": "a" * 999}
+    request = parse_messages_request(_content(image, {"type": "text", "text": "", "data": "a"}))
+    assert request.unpriced_features() == ["messages.0.content.0.text", "messages.0.content.1.data"]
+
+
 @pytest.mark.parametrize(
     "block",
     [
