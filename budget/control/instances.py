@@ -22,6 +22,10 @@ from metering.money import Money, money_json
 
 LOOKED_AT: Final = 10_000
 LEDGER_PAGE: Final = 100
+MOST_CURSOR: Final = 2**64 - 1
+"""Redis's cursors of a scan have 64 bits."""
+
+MOST_OFFSET: Final = 2**53
 SCANS: Final = 50
 """One request looks at about 50,000 keys for instances that may not call."""
 
@@ -107,7 +111,7 @@ def instance_routes(reading: Reading) -> APIRouter:
             InstanceState | None, Query(description="Only those in this state.")
         ] = None,
         limit: Limit = DEFAULT_PAGE,
-        after: Annotated[int, Query(ge=0, le=2**64, description="`next` of a page.")] = 0,
+        after: Annotated[int, Query(ge=0, le=MOST_CURSOR, description="`next` of a page.")] = 0,
     ) -> InstancesDocument:
         """Instances, those that called last first.
 
@@ -115,7 +119,7 @@ def instance_routes(reading: Reading) -> APIRouter:
         page may be short, or longer than `limit` by a few, while `next` still leads on.
         """
         if state in {None, InstanceState.LIVE}:
-            return await _page(reading, state, limit, after)
+            return await _page(reading, state, limit, min(after, MOST_OFFSET))
         return await _page_of_stopped(reading, state, limit, after)
 
     @router.get(

@@ -109,6 +109,9 @@ class Simulator:
             call = route.price(encode_json(body.body))
         except RefusedError as error:
             return _refused(error.refusal.status, error.refusal.code, error.refusal.message)
+        except ValueError as error:
+            # A lone surrogate, or lists in lists without end: no gateway reads such a body.
+            return _refused(400, None, f"The body of the request is no valid JSON: {error}")
         reservation, decided = await self._accounts.simulate(call, caller)
         return await self._document(call, reservation, decided)
 

@@ -62,3 +62,13 @@ def test_killed_instances_are_found_though_they_never_called(
     assert found("zombie") == []
     gateway.http.post(f"{gateway.url}/resume", json={"scope": "instance", "id": never, **WHO})
     assert never not in found("killed")
+
+
+def test_a_cursor_out_of_bounds_is_the_askers_mistake(rich_gateway: RunningGateway) -> None:
+    """It is told so, and not that the store is away; one past the end leads to an empty page."""
+    url = f"{rich_gateway.url}/instances"
+    for state in ({}, {"state": "killed"}):
+        beyond = rich_gateway.http.get(url, params={"after": 2**64, **state})
+        assert (beyond.status_code, beyond.json()["error"]["code"]) == (422, "invalid_query")
+    last = rich_gateway.http.get(url, params={"after": 2**64 - 1})
+    assert (last.status_code, last.json()["instances"]) == (200, [])

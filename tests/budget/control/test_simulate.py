@@ -100,3 +100,18 @@ def test_a_bad_question_is_told_all_at_once(rich_gateway: RunningGateway) -> Non
     assert (answer.status_code, error["code"]) == (422, "invalid_body")
     for name in ("body.path: ", "body.body: ", "body.identity.who: ", "body.tenant: "):
         assert name in error["message"]
+
+
+@pytest.mark.parametrize("content", ['"\\ud800"', "[" * 400 + "]" * 400])
+def test_a_body_that_no_call_could_have_is_refused(
+    rich_gateway: RunningGateway, content: str
+) -> None:
+    """Half a character and endless lists are a 400, as for the call itself, and no failure."""
+    body = '{"body": {"model": "gpt-4", "messages": [], "metadata": ' + content + "}}"
+    answer = rich_gateway.http.post(
+        f"{rich_gateway.url}/simulate",
+        content=body,
+        headers={"content-type": "application/json"},
+    )
+    assert (answer.status_code, answer.json()["status"]) == (200, 400)
+    assert "no valid JSON" in answer.json()["message"]
