@@ -1,15 +1,25 @@
 """What a transport is told: the store, the limits, the rules. The gateway's settings, as values."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from budget.settings import Settings
-from metering.identity import UNKNOWN
+from metering.identity import MAX_VALUE_LENGTH, UNKNOWN
 from metering.money import NanoUsd, format_usd
 from serving.settings import read_settings
+
+_ARGUMENT_OF_FIELD: Final = {
+    "cap_nano_usd": "cap_usd",
+    "instance_cap_nano_usd": "instance_cap_usd",
+    "safety_cap_nano_usd": "safety_cap_usd",
+    "upstream_timeout_s": "hold_s",
+    "hold_margin_s": "hold_s",
+}
 
 
 class _Given(Settings):
@@ -74,7 +84,13 @@ class Budget:
     app_id: str | None = None
 
     def __post_init__(self) -> None:
-        self.settings()
+        if not 1 <= len(self.tenant) <= MAX_VALUE_LENGTH:
+            # No limit could name it.
+            raise ValueError(f"tenant: a name has 1 to {MAX_VALUE_LENGTH} characters")
+        try:
+            self.settings()
+        except ValidationError as error:
+            raise ValueError("; ".join(_problems(error))) from None
 
     @classmethod
     def from_environment(cls, *, tenant: str = UNKNOWN) -> "Budget":
@@ -123,6 +139,17 @@ class Budget:
             namespace=self.namespace,
             app_id=self.app_id,
         )
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    """Say what is wrong with each argument, under the name that it has here."""
+    told = set()
+    for each in error.errors(include_url=False, include_input=False):
+        field = str(each["loc"][0])
+        name = _ARGUMENT_OF_FIELD.get(field, field.removeprefix("BUDGET_").lower())
+        if name not in told:
+            told.add(name)
+            yield f"{name}: {each['msg'].removeprefix('Value error, ')}"
 
 
 def _dollars(limit: NanoUsd | None) -> str | None:

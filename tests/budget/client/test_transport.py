@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -182,10 +183,21 @@ def test_a_closed_transport_says_so(redis_url: str, provider: Provider) -> None:
         http.post(f"{provider.url}/v1/chat/completions", json=asked())
 
 
-def test_a_bad_budget_is_refused_at_once() -> None:
-    """The error names the argument."""
-    with pytest.raises(ValueError, match=r"(?s)cap.*an exact decimal|cap"):
-        Budget(cap_usd="much")
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ({"cap_usd": "much", "mode": "off"}, r"mode: [^;]*; cap_usd: 'much' is no amount[^;]*"),
+        ({"cap_usd": 0.5}, r"cap_usd: 0\.5 is no exact amount[^;]*"),
+        ({"hold_s": 0}, r"hold_s: [^;]*"),
+        ({"tenant": ""}, r"tenant: [^;]*"),
+        ({"redis_url": "redis://:s@127.0.0.1:none"}, r"redis_url: the port is a number[^;]*"),
+    ],
+)
+def test_a_bad_budget_is_refused_at_once(wrong: dict[str, Any], line: str) -> None:
+    """The error names every wrong argument once, as it is called here."""
+    with pytest.raises(ValueError, match=r".") as caught:
+        Budget(**wrong)
+    assert re.fullmatch(line, str(caught.value))
 
 
 FORKED = """
