@@ -29,8 +29,10 @@ def test_an_answer_beyond_its_limit_is_seen_to_be() -> None:
 
 
 @example(
-    texts=["0:\x80", "0:\U00010000", "0:0\U00010000", "0:0\U00010000"]
-    + ["0:0:0\U00010000\U00010000", "0?Bil", "ef0"],
+    texts=[
+        *("0:\x80", "0:\U00010000", "0:0\U00010000", "0:0\U00010000"),
+        *("0:0:0\U00010000\U00010000", "0?Bil", "ef0"),
+    ],
     limit=25,
 )
 @given(texts=st.lists(st.text(max_size=20), max_size=30), limit=st.integers(0, 50))
