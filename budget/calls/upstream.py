@@ -1,5 +1,6 @@
 """The connection to the provider: one aiohttp session, bounded answers, no retries."""
 
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -49,6 +50,10 @@ _CREDENTIALS: Final = frozenset(
 _NOT_RETURNED: Final = _HOP_BY_HOP | {
     *(b"content-length", b"content-encoding", b"date", b"server", b"set-cookie"),
 }
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
+_LEAST_STATUS: Final = 200
+_MOST_STATUS: Final = 599
+
 _OWN_PREFIX: Final = b"x-budget-"
 _OWN_PREFIXES: Final = (_OWN_PREFIX, b"x-workflow-")
 
@@ -130,7 +135,7 @@ class Upstream:
 
         Raises:
             UnreachableError: It was not sent.
-            UnknownOutcomeError: It was sent, and its answer failed to come or broke off.
+            UnknownOutcomeError: It was sent, and its answer failed to come, broke off or was none.
         """
         assert self._session is not None  # noqa: S101  # started with the application
         try:
@@ -142,6 +147,8 @@ class Upstream:
                 timeout=self._stream if is_stream else self._plain,
                 allow_redirects=False,
             ) as response:
+                if not _LEAST_STATUS <= response.status <= _MOST_STATUS:
+                    raise UnknownOutcomeError(refusals.upstream_interrupted())
                 yield response
         except (ClientConnectorError, ConnectionTimeoutError):
             raise UnreachableError(refusals.upstream_unreachable(self._base_url)) from None
@@ -166,10 +173,10 @@ async def read_answer(response: ClientResponse) -> bytes:
 
 
 def response_headers(received: RawHeaders) -> list[tuple[bytes, bytes]]:
-    """Return what is passed on of a provider's headers."""
+    """Return what is passed on of a provider's headers: none that would spoil the answer."""
     lowered = ((name.lower(), value) for name, value in received)
     return [
         (name, value)
         for name, value in lowered
-        if name not in _NOT_RETURNED and not name.startswith(_OWN_PREFIX)
+        if name not in _NOT_RETURNED and not name.startswith(_OWN_PREFIX) and not _CONTROL(value)
     ]

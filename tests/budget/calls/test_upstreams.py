@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from budget.calls.upstream import response_headers
 from budget.settings import Settings
 from tests.budget.calls.anthropic_calls import request
 from tests.budget.conftest import StartGateway
@@ -118,3 +119,21 @@ def test_keys_do_not_show() -> None:
     shown = f"{settings!r} {settings.upstreams!r}"
     assert "sk-1" not in shown
     assert "sk-2" not in shown
+
+
+@pytest.mark.parametrize("status", [600, 999])
+def test_a_status_that_is_none_is_an_answer_that_broke_off(
+    rich_gateway: RunningGateway, status: int
+) -> None:
+    """Its caller gets an answer, and the call is charged, for it may have been carried out."""
+    gateway = rich_gateway.for_another_test()
+    answer = gateway.chat(user=f"fail:{status}")
+    assert answer.status_code == 502
+    assert answer.json()["error"]["code"] == "upstream_interrupted"
+    assert gateway.spent() > 0
+
+
+def test_headers_that_would_spoil_the_answer_are_left_out() -> None:
+    """A control character in a value ends nothing but that header."""
+    received = [(b"X-Bad", b"a\x01b"), (b"X-Good", b"a\tb \xe9")]
+    assert response_headers(received) == [(b"x-good", b"a\tb \xe9")]
