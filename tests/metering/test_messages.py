@@ -3,7 +3,13 @@ from typing import Any
 import pytest
 
 from metering.errors import RequestError, UncountableContentError, UsageError
-from metering.messages import error_body, parse_messages_request, read_event, read_usage
+from metering.messages import (
+    error_body,
+    message_body,
+    parse_messages_request,
+    read_event,
+    read_usage,
+)
 from metering.prices import PriceBook
 from metering.usage import Usage
 from metering.wire import encode_json
@@ -246,3 +252,14 @@ def test_an_error_has_anthropics_shape() -> None:
         "type": "error",
         "error": {"type": "billing_error", "message": "no", "code": "c"},
     }
+
+
+def test_a_message_that_is_built_reads_back_as_its_usage() -> None:
+    """Input, cache reads and both kinds of cache writes stand beside one another."""
+    usage = Usage(100, 20, 30, cache_write_tokens=7, cache_write_1h_tokens=5)
+    body = message_body(
+        answer_id="msg_1", model="claude", text="hello", stop_reason="end_turn", usage=usage
+    )
+    assert body["usage"]["input_tokens"] == 100 - 20 - 7 - 5
+    assert body["content"] == [{"type": "text", "text": "hello"}]
+    assert read_usage(encode_json(body)) == usage
