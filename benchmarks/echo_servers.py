@@ -10,11 +10,11 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from fake_llm.answers import Answer
-from fake_llm.encoding import StreamEncoder, plain_body
+from fake_llm.routes.chat.encoding import ChatStream, plain_body
 
 _ANSWER = Answer("gpt-4", ["Word"] * 20, "length", 20)
 _PLAIN = plain_body(_ANSWER, "chatcmpl-1", 1)
-_ENCODER = StreamEncoder(_ANSWER, "chatcmpl-1", 1, include_usage=False)
+_ENCODER = ChatStream(_ANSWER, "chatcmpl-1", 1, include_usage=False)
 _EVENTS = [_ENCODER.piece(n, n + 1) for n in range(20)]
 _JSON = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(_PLAIN))]
 _SSE = [(b"content-type", b"text/event-stream")]

@@ -9,7 +9,7 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 from fake_llm.answers import Answer
-from fake_llm.encoding import StreamEncoder, plain_body
+from fake_llm.routes.chat.encoding import ChatStream, plain_body
 from metering.usage import Usage
 
 USAGE: Final = Usage(20, 0, 20)
@@ -20,7 +20,7 @@ _SSE: Final = [(b"content-type", b"text/event-stream")]
 
 
 def _events(*, include_usage: bool) -> list[bytes]:
-    encoder = StreamEncoder(_ANSWER, "chatcmpl-1", 1, include_usage=include_usage)
+    encoder = ChatStream(_ANSWER, "chatcmpl-1", 1, include_usage=include_usage)
     return [encoder.piece(n, n + 1) for n in range(USAGE.output_tokens)]
 
 

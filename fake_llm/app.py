@@ -1,6 +1,8 @@
-"""The application: FastAPI for everything but the hot route, which goes past it."""
+"""The application: FastAPI for everything but the hot routes, which go past it."""
 
-from typing import cast
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -8,29 +10,37 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fake_llm import completions
+from fake_llm.answers import Answers
+from fake_llm.answers.words import Words
+from fake_llm.books import Books, Meter
+from fake_llm.calls import Calls
 from fake_llm.clock import Clock
-from fake_llm.completions import ChatCompletions
 from fake_llm.control import control_routes
-from fake_llm.errors import INVALID_REQUEST
-from fake_llm.latency import Latency
-from fake_llm.meter import Meter
-from fake_llm.openapi import with_chat_completions
+from fake_llm.faults import KINDS, Fault, FaultBoard
+from fake_llm.openapi import with_hot_routes
+from fake_llm.pace import Latency, Pacing
+from fake_llm.routes import ROUTES, Route
+from fake_llm.routes.models import models_routes
+from fake_llm.routes.openai import INVALID_REQUEST
 from fake_llm.settings import FakeLlmSettings
-from fake_llm.words import Words
 from metering.chat import error_body
 from metering.prices import PriceBook
 from metering.tokens import warm_up
 
 _TITLE = "Fake LLM"
-_ABOUT = """Answers like OpenAI's chat completions, and meters every token and dollar.
+_ABOUT = """Answers like OpenAI's and Anthropic's APIs, meters every token and dollar, and fails on
+purpose.
 
 No model is behind it: the text is random words, token counts are cl100k, o200k or an upper bound,
 prices are a snapshot."""
 
 
-def create_app(settings: FakeLlmSettings) -> ASGIApp:
+def create_app(settings: FakeLlmSettings, *, kinds: Mapping[str, type[Fault]] = KINDS) -> ASGIApp:
     """Build the application.
+
+    Args:
+        settings: What the operator chose.
+        kinds: The faults that may be set.
 
     Raises:
         PriceFileError: The price file can't be used.
@@ -38,34 +48,38 @@ def create_app(settings: FakeLlmSettings) -> ASGIApp:
     warm_up()
     clock = Clock()
     prices = PriceBook(settings.price_file)
-    meter = Meter(prices, clock, settings.calls_limit)
-    chat = ChatCompletions(
-        meter=meter,
-        prices=prices,
-        words=Words(settings.seed),
-        latency=Latency(settings.ttft_s, settings.itl_s),
-        default_tokens=settings.output_tokens,
+    books = Books(Meter(prices, clock, settings.calls_limit))
+    board = FaultBoard(settings.seed, kinds)
+    calls = Calls(
+        books=books,
+        answers=Answers(Words(settings.seed), settings.output_tokens, prices.context_window),
+        pacing=Pacing(Latency(settings.ttft_s, settings.itl_s)),
+        sources=(board,),
         clock=clock,
     )
     api = FastAPI(title=_TITLE, description=_ABOUT, version="1")
-    api.include_router(control_routes(meter, prices))
+    api.include_router(control_routes(books, board))
+    api.include_router(models_routes(prices))
     api.add_exception_handler(HTTPException, _http_error)
     api.add_exception_handler(RequestValidationError, _bad_query)
-    api.openapi = with_chat_completions(api.openapi)  # type: ignore[method-assign]  # FastAPI's own way
-    return HotRoute(chat, api)
+    api.openapi = with_hot_routes(api.openapi, ROUTES)  # type: ignore[method-assign]  # FastAPI's own way
+    return HotRoutes(calls, ROUTES, api)
 
 
-class HotRoute:
-    """Sends chat completions straight to their endpoint, everything else to FastAPI."""
+class HotRoutes:
+    """Sends the provider routes straight on their way, everything else to FastAPI."""
 
-    def __init__(self, chat: ASGIApp, api: ASGIApp) -> None:
-        self._chat = chat
+    def __init__(self, calls: Calls, routes: Iterable[Route[Any]], api: ASGIApp) -> None:
+        self._hot: dict[str, ASGIApp] = {
+            route.path: partial(calls.serve, route) for route in routes
+        }
         self._api = api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Route one request."""
-        hot = scope["type"] == "http" and scope["path"] == completions.PATH
-        await (self._chat if hot else self._api)(scope, receive, send)
+        is_http = scope["type"] == "http"
+        target = self._hot.get(scope["path"], self._api) if is_http else self._api
+        await target(scope, receive, send)
 
 
 async def _http_error(_: Request, error: Exception) -> JSONResponse:

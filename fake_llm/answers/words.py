@@ -18,7 +18,7 @@ class Words:
     """
 
     def __init__(self, seed: int) -> None:
-        listed = files("fake_llm").joinpath("words.txt").read_text(encoding="ascii").split()
+        listed = files("fake_llm.answers").joinpath("words.txt").read_text(encoding="ascii").split()
         # Not for secrets: the same seed must give the same text.
         chosen = Random(seed).choices(listed, k=CORPUS_LENGTH)  # noqa: S311
         self._twice = [f" {word}" for word in chosen] * 2

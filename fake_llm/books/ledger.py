@@ -7,7 +7,7 @@ further combinations are summed in one tally and shown as `other`, so that no ca
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from fake_llm.tally import Spend, Tally
+from fake_llm.books.tally import Spend, Tally
 from metering.identity import CallerIdentity
 
 MAX_CELLS: Final = 10_000

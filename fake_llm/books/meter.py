@@ -1,42 +1,45 @@
 """Meters calls: each is begun, charged exactly once, and ended; ledger and journal always agree."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import Self
 
+from fake_llm.books.duplicates import Duplicates
+from fake_llm.books.journal import CallRecord, CallStatus, Journal
+from fake_llm.books.ledger import Cell, Ledger
+from fake_llm.books.tally import Charge, Tally
 from fake_llm.clock import Clock
-from fake_llm.duplicates import Duplicates
-from fake_llm.journal import CallRecord, CallStatus, Journal
-from fake_llm.ledger import Cell, Ledger
-from fake_llm.tally import Charge, Tally
-from metering.chat import ChatRequest
+from fake_llm.visit import Visit
 from metering.errors import UnpricedModelError
-from metering.identity import CallerIdentity
 from metering.prices import PriceBook
 from metering.usage import Usage
 
 
-@dataclass(slots=True, eq=False)
 class Call:
-    """A call that is being served.
+    """A call that is being served; in flight while its block runs.
 
     Attributes:
-        model: As the request named it.
-        identity: Who makes it.
-        body_hash: Hash of its request's body.
-        stream: Whether its answer is streamed.
+        visit: Its request.
         started_unix_ms: When its request was read.
         tally: Where its caller's sums are kept.
         charged: Whether it is in ledger and journal.
     """
 
-    model: str
-    identity: CallerIdentity
-    body_hash: bytes
-    stream: bool
-    started_unix_ms: int
-    tally: Tally
-    charged: bool = False
+    __slots__ = ("_total", "charged", "started_unix_ms", "tally", "visit")
+
+    def __init__(self, visit: Visit, started_unix_ms: int, tally: Tally, total: Tally) -> None:
+        self.visit = visit
+        self.started_unix_ms = started_unix_ms
+        self.tally = tally
+        self.charged = False
+        self._total = total
+
+    def __enter__(self) -> Self:
+        self.tally.in_flight += 1
+        self._total.in_flight += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.tally.in_flight -= 1
+        self._total.in_flight -= 1
 
 
 class Meter:
@@ -59,35 +62,19 @@ class Meter:
         """The time on the clock of the rates."""
         return int(self._clock.monotonic_s())
 
-    @contextmanager
-    def serving(
-        self, request: ChatRequest, identity: CallerIdentity, body_hash: bytes
-    ) -> Iterator[Call]:
-        """Count a call as in flight while the block runs."""
-        tally = self.ledger.tally(Cell.of(request.model, identity))
-        call = Call(
-            model=request.model,
-            identity=identity,
-            body_hash=body_hash,
-            stream=bool(request.stream),
-            started_unix_ms=self._clock.unix_ms(),
-            tally=tally,
-        )
-        tally.in_flight += 1
-        self.ledger.total.in_flight += 1
-        try:
-            yield call
-        finally:
-            tally.in_flight -= 1
-            self.ledger.total.in_flight -= 1
+    def serving(self, visit: Visit) -> Call:
+        """Return the call of a request whose model and caller are known."""
+        tally = self.ledger.tally(Cell.of(visit.model, visit.identity))
+        return Call(visit, self._clock.unix_ms(), tally, self.ledger.total)
 
     def charge(self, call: Call, usage: Usage, status: CallStatus) -> None:
         """Enter a call into ledger and journal; a call that was charged is left alone."""
         if call.charged:
             return
         call.charged = True
-        nano_usd, priced = self._price(call.model, usage)
-        duplicate = self._duplicates.seen(call.identity, call.body_hash)
+        visit = call.visit
+        nano_usd, priced = self._price(visit, usage)
+        duplicate = self._duplicates.seen(visit.identity, visit.body_hash)
         charge = Charge(usage, nano_usd, priced, duplicate, call.started_unix_ms, self.now_second)
         self.ledger.total.add(charge)
         call.tally.add(charge)
@@ -96,9 +83,9 @@ class Meter:
                 seq=self.journal.next_seq,
                 started_unix_ms=call.started_unix_ms,
                 ended_unix_ms=self._clock.unix_ms(),
-                model=call.model,
-                identity=call.identity,
-                stream=call.stream,
+                model=visit.model,
+                identity=visit.identity,
+                stream=visit.stream,
                 usage=usage,
                 nano_usd=nano_usd,
                 duplicate=duplicate,
@@ -112,8 +99,9 @@ class Meter:
         self.journal.clear()
         self._duplicates.clear()
 
-    def _price(self, model: str, usage: Usage) -> tuple[int, bool]:
+    def _price(self, visit: Visit, usage: Usage) -> tuple[int, bool]:
         try:
-            return self._prices.unit_price(model).cost(usage), True
+            price = self._prices.unit_price(visit.model, has_output=visit.has_output)
         except UnpricedModelError:
             return 0, False
+        return price.cost(usage), True

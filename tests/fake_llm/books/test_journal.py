@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_llm.journal import CallRecord, Journal
+from fake_llm.books.journal import CallRecord, Journal
 from metering.identity import CallerIdentity
 from metering.usage import Usage
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_llm.ledger import Cell, Ledger
-from fake_llm.tally import Charge, Spend
+from fake_llm.books.ledger import Cell, Ledger
+from fake_llm.books.tally import Charge, Spend
 from metering.identity import CallerIdentity
 from metering.usage import Usage
 

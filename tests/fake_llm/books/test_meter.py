@@ -1,8 +1,8 @@
 import pytest
 
+from fake_llm.books.meter import Meter
 from fake_llm.clock import Clock
-from fake_llm.meter import Meter
-from metering.chat import encode_json, parse_chat_request
+from fake_llm.visit import Visit
 from metering.identity import CallerIdentity
 from metering.prices import PriceBook
 from metering.usage import Usage
@@ -17,11 +17,12 @@ def prices() -> PriceBook:
     return PriceBook()
 
 
+def _visit(model: str, *, has_output: bool = True) -> Visit:
+    return Visit("/v1", _WHO, 0, model=model, body_hash=b"hash", has_output=has_output)
+
+
 def _serve(meter: Meter, model: str, usage: Usage, times: int = 1) -> None:
-    request = parse_chat_request(
-        encode_json({"model": model, "messages": [{"role": "user", "content": "hi"}]})
-    )
-    with meter.serving(request, _WHO, b"hash") as call:
+    with meter.serving(_visit(model)) as call:
         for _ in range(times):
             meter.charge(call, usage, "completed")
 
@@ -55,8 +56,7 @@ def test_a_call_served_again_is_a_duplicate_in_ledger_and_journal(prices: PriceB
 def test_a_call_in_flight_over_a_reset_is_charged_to_the_new_ledger(prices: PriceBook) -> None:
     """It stays counted as in flight, in the total and in its group, and ends at zero."""
     meter = Meter(prices, _CLOCK, 10)
-    request = parse_chat_request(b'{"model":"gpt-4","messages":[{"role":"user","content":"x"}]}')
-    with meter.serving(request, _WHO, b"hash") as call:
+    with meter.serving(_visit("gpt-4")) as call:
         meter.reset()
         assert meter.ledger.spend(5).in_flight == 1
         meter.charge(call, Usage(1, 0, 0), "cut")
@@ -68,7 +68,16 @@ def test_a_call_in_flight_over_a_reset_is_charged_to_the_new_ledger(prices: Pric
 def test_a_call_that_fails_is_no_longer_in_flight(prices: PriceBook) -> None:
     """Whatever ends a call, the gauge comes down."""
     meter = Meter(prices, _CLOCK, 10)
-    request = parse_chat_request(b'{"model":"gpt-4","messages":[{"role":"user","content":"x"}]}')
-    with pytest.raises(OSError, match="gone"), meter.serving(request, _WHO, b"hash"):
+    with pytest.raises(OSError, match="gone"), meter.serving(_visit("gpt-4")):
         raise OSError("gone")
     assert meter.ledger.spend(5).in_flight == 0
+
+
+def test_a_model_without_output_is_priced_by_its_input(prices: PriceBook) -> None:
+    """text-embedding-3-small: 1,000 tokens at $0.02/M are 20,000 nano-dollars."""
+    meter = Meter(prices, _CLOCK, 10)
+    model = "text-embedding-3-small"
+    with meter.serving(_visit(model, has_output=False)) as call:
+        meter.charge(call, Usage(1000, 0, 0), "completed")
+    spend = meter.ledger.spend(5)
+    assert (spend.nano_usd, spend.unpriced_calls) == (20_000, 0)

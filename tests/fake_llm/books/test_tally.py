@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_llm.tally import Charge, Rate, Spend, Tally
+from fake_llm.books.tally import Charge, Rate, Spend, Tally
 from metering.usage import Usage
 
 _CHARGES = st.lists(

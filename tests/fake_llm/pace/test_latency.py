@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_llm.latency import Latency
+from fake_llm.pace.latency import Latency
 
 _SECONDS = st.floats(0, 100)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_llm.answers import Answer
-from fake_llm.encoding import StreamEncoder, new_answer_id, plain_body
+from fake_llm.routes.chat.encoding import ChatStream, plain_body
 from metering.chat import ChatChunk, read_usage
 from metering.sse import DONE_DATA, EventParser
 from metering.usage import Usage
@@ -16,8 +16,8 @@ _MODELS = st.text(max_size=20) | st.sampled_from(
 )
 
 
-def _encoder(model: str, *, usage: bool) -> StreamEncoder:
-    return StreamEncoder(Answer(model, _WORDS, "length", 7), "chatcmpl-1", 5, include_usage=usage)
+def _encoder(model: str, *, usage: bool) -> ChatStream:
+    return ChatStream(Answer(model, _WORDS, "length", 7), "chatcmpl-1", 5, include_usage=usage)
 
 
 @given(model=_MODELS, usage=st.booleans(), cuts=st.sets(st.integers(1, 4)))
@@ -63,6 +63,10 @@ def test_a_plain_body_holds_text_and_usage() -> None:
     assert read_usage(body) == Usage(7, 0, 5)
 
 
-def test_no_two_answers_have_one_id() -> None:
-    """Ids are unique within a process."""
-    assert len({new_answer_id() for _ in range(100)}) == 100
+@given(words=st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, max_size=5))
+def test_words_of_any_kind_come_through(words: list[str]) -> None:
+    """Quotes, line ends and other scripts are escaped where JSON asks for it."""
+    stream = ChatStream(Answer("gpt-4", words, "stop", 7), "chatcmpl-1", 5, include_usage=False)
+    events = EventParser().feed(stream.piece(0, len(words)))
+    chunks = [ChatChunk.model_validate_json(event.data) for event in events[:-1]]
+    assert [text for chunk in chunks if (text := chunk.text())] == words

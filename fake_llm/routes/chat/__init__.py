@@ -1,0 +1,5 @@
+"""OpenAI's chat completions."""
+
+from fake_llm.routes.chat.route import Chat
+
+__all__ = ["Chat"]

@@ -1,0 +1,5 @@
+"""Anthropic's messages."""
+
+from fake_llm.routes.messages.route import Messages
+
+__all__ = ["Messages"]
