@@ -176,7 +176,9 @@ def test_a_killed_gateway_s_call_counts_as_spent(
     async def die_during_a_call() -> None:
         async with httpx.AsyncClient(timeout=10) as client:
             call = asyncio.create_task(client.post(**gateway.request(user="wait:0.4")))
-            await until(gateway.reserved, "the call is under way")
+            await until(
+                lambda: gateway.provider.ledger(gateway.app)["calls"], "the call is carried out"
+            )
             gateway.service.kill()
             await asyncio.gather(call, return_exceptions=True)
 

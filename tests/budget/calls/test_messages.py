@@ -43,7 +43,7 @@ def test_a_message_is_held_at_its_worst_case_and_charged_by_its_usage(
     assert answer.status_code == 200
     assert answer.json()["content"][0]["text"] == "one two three "
     assert answer.headers["x-budget-cost-nano"] == str(USED_NANO_USD)
-    reserve, _, settle = gateway.events()
+    reserve, settle = gateway.events()
     assert reserve["amount"]["nano_usd"] == RESERVED_NANO_USD
     assert settle["cost"]["nano_usd"] == USED_NANO_USD == gateway.spent()
 
