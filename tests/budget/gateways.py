@@ -12,6 +12,7 @@ from typing import Any, Final
 import httpx
 
 from metering.money import money_json
+from tests.support.http import SHARED_TLS
 from tests.support.ports import free_port
 from tests.support.services import Service, python_service
 
@@ -48,7 +49,7 @@ class Provider:
 
     def get(self, path: str) -> Any:
         """Read one of its documents."""
-        return httpx.get(f"{self.url}{path}").json()
+        return httpx.get(f"{self.url}{path}", verify=SHARED_TLS).json()
 
     def ledger(self, app: str) -> dict[str, Any]:
         """Return what it carried out for one application."""
@@ -146,6 +147,6 @@ def gateway(
     name = token_hex(8)
     with (
         python_service("budget", log_dir, env, f"{url}/readyz") as service,
-        httpx.Client(timeout=20) as http,
+        httpx.Client(verify=SHARED_TLS, timeout=20) as http,
     ):
         yield RunningGateway(url, name, name, service, provider, env, http)

@@ -23,6 +23,7 @@ from sidecar.protos import service_grpc
 from tests.conformance.errors import StageError
 from tests.conformance.needs import Need
 from tests.sidecar.wiretap import Wiretap
+from tests.support.http import SHARED_TLS
 from tests.support.services import Service, running
 
 # As a module: the folder of a script would be searched for the standard library's `http`.
@@ -128,7 +129,9 @@ class Bench(ABC):
 
     def metadata(self) -> dict[str, Any]:
         """Return what the sidecar says of itself."""
-        answer: dict[str, Any] = httpx.get(f"{self.http_url}/v1.0/metadata", timeout=5).json()
+        answer: dict[str, Any] = httpx.get(
+            f"{self.http_url}/v1.0/metadata", verify=SHARED_TLS, timeout=5
+        ).json()
         return answer
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.http import SHARED_TLS
 from tests.support.ports import free_port
 from tests.support.services import running, wait_until_http
 
@@ -76,7 +77,7 @@ def fake_llm_process(log_dir: Path, **settings: object) -> Iterator[FakeLlm]:
     command = [sys.executable, "-m", "fake_llm"]
     with (
         running("fake_llm", command, log_dir, env) as service,
-        httpx.Client(base_url=url, timeout=30) as client,
+        httpx.Client(base_url=url, verify=SHARED_TLS, timeout=30) as client,
     ):
         wait_until_http(service, f"{url}/health", timeout_s=40)
         yield FakeLlm(url, port, client)

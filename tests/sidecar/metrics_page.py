@@ -6,12 +6,14 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from tests.support.http import SHARED_TLS
+
 
 class MetricsPage:
     """One scrape."""
 
     def __init__(self, url: str) -> None:
-        answer = httpx.get(url, timeout=5)
+        answer = httpx.get(url, verify=SHARED_TLS, timeout=5)
         assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
         self.text = answer.text
         self._samples = list(samples(answer.text))

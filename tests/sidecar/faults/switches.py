@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 
 from tests.sidecar.stack import Stack, until
+from tests.support.http import SHARED_TLS
 
 
 class Switches:
@@ -15,21 +16,21 @@ class Switches:
 
     def set(self, kind: str, **attributes: Any) -> dict[str, Any]:
         """Set a fault, and return what the sidecar says of it."""
-        answer = httpx.post(f"{self.url}/{kind}", json=attributes, timeout=5)
+        answer = httpx.post(f"{self.url}/{kind}", json=attributes, verify=SHARED_TLS, timeout=5)
         assert answer.status_code == 200, answer.text
         shown: dict[str, Any] = answer.json()
         return shown
 
     def lift(self, kind: str = "") -> int:
         """Lift a fault, or all; return how many were in force."""
-        answer = httpx.delete(f"{self.url}/{kind}".rstrip("/"), timeout=5)
+        answer = httpx.delete(f"{self.url}/{kind}".rstrip("/"), verify=SHARED_TLS, timeout=5)
         assert answer.status_code == 200, answer.text
         lifted: int = answer.json()["lifted"]
         return lifted
 
     def get(self, kind: str) -> dict[str, Any]:
         """Return what the sidecar says of a fault."""
-        listed = httpx.get(self.url, timeout=5).json()["faults"]
+        listed = httpx.get(self.url, verify=SHARED_TLS, timeout=5).json()["faults"]
         (shown,) = [each for each in listed if each["kind"] == kind]
         found: dict[str, Any] = shown
         return found
